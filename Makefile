@@ -1,0 +1,54 @@
+# Every target sets up what it needs. PORT, HOST and CORPUS can be set: `make chat PORT=8000`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+
+ifdef CORPUS
+export ASSISTANT_CORPUS := $(CORPUS)
+endif
+ifdef HOST
+export ASSISTANT_HOST := $(HOST)
+endif
+ifdef PORT
+export ASSISTANT_PORT := $(PORT)
+endif
+export GRADIO_ANALYTICS_ENABLED := False
+
+.PHONY: chat test check eval bench clean
+
+chat: $(VENV)/.installed
+	@$(BIN)/assistant chat
+
+test: $(VENV)/.installed-dev
+	@./tests/browser.sh
+	$(BIN)/pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+eval: $(VENV)/.installed
+	$(BIN)/python -m eval
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m eval.bench
+
+clean:
+	rm -rf $(VENV) corpus/articles/.assistant build *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV) || { echo 'Python lacks venv: on Debian, apt-get install python3-venv'; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@ $(VENV)/.installed
