@@ -1,0 +1,139 @@
+"""Evidence to `Answer`: the extractive composer, and every sentence the program says itself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from assistant.reader import Reading
+from assistant.retrieval import NEAR_DUPLICATE, similarity
+from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
+
+REFUSAL = "The articles do not answer this question."
+NEAREST = "The nearest passages are below; they are about the topic, but the answer is not in them."
+OTHER_LANGUAGE = (
+    "No word of the question occurs in the articles: perhaps it is about something else, "
+    "or in another language than they are."
+)
+EMPTY_CORPUS = (
+    "No articles are indexed yet. Run `assistant sync`, add some with `assistant add PATH`, "
+    "or on the Articles tab of the web page."
+)
+EMPTY_QUESTION = "Please ask a question: nothing was asked."
+GREETING = (
+    "Hello. Ask me what the articles say, for example who said what about whom, "
+    "and I answer with the sentences it rests on."
+)
+
+NEARBY = 3
+"""Passages that a refusal shows."""
+
+RELATIVE_FLOOR = 0.5
+"""A further sentence is quoted when it is at least this fraction as probable as the best."""
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Makes answers of verbatim sentences.
+
+    Args:
+        article: gives the article of an id; None when it has just been removed.
+        threshold: confidence below which the answer is a refusal.
+        sentences: most sentences an answer quotes.
+    """
+
+    article: Callable[[str], Article | None]
+    threshold: float
+    sentences: int
+
+    def compose(
+        self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
+    ) -> Iterator[Answer]:
+        """The answer as it grows, sentence by sentence; the last one is complete."""
+        chosen = choose(reading.evidence, self.sentences)
+        if reading.confidence < self.threshold or not chosen:
+            yield self._refusal(query, reading, candidates)
+            return
+        citations: list[Citation] = []
+        text = ""
+        for group in group_by_article(chosen):
+            article = self.article(group[0].passage.article_id)
+            if article is None:
+                continue
+            text += f"{byline(article)}\n\n"
+            for evidence in group:
+                citations.append(cite(len(citations) + 1, article, evidence))
+                text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
+                yield Answer(
+                    query.text, query.expanded, text.strip(), True, reading.short_answer,
+                    tuple(citations), tuple(candidates), reading.confidence,
+                )  # fmt: skip
+        if not citations:
+            yield self._refusal(query, reading, candidates)
+
+    def _refusal(
+        self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
+    ) -> Answer:
+        nearest = []
+        for candidate in candidates[:NEARBY]:
+            article = self.article(candidate.passage.article_id)
+            best = [e for e in reading.evidence if e.passage == candidate.passage]
+            if article is not None and best:
+                nearest.append(cite(len(nearest) + 1, article, best[0]))
+        known = any(candidate.lexical_rank for candidate in candidates)
+        text = f"{REFUSAL} {NEAREST if known else OTHER_LANGUAGE}"
+        return Answer(
+            query.text, query.expanded, text, False, None,
+            tuple(nearest), tuple(candidates), reading.confidence,
+        )  # fmt: skip
+
+
+def choose(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
+    """The sentences to quote, best first: near the best one's probability, each said once."""
+    chosen: list[Evidence] = []
+    for candidate in evidence:
+        if len(chosen) == limit or candidate.probability < RELATIVE_FLOOR * evidence[0].probability:
+            break
+        if all(similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def group_by_article(chosen: Sequence[Evidence]) -> list[list[Evidence]]:
+    """Sentences of one article together; articles and sentences with the best first."""
+    groups: dict[str, list[Evidence]] = {}
+    for evidence in chosen:
+        groups.setdefault(evidence.passage.article_id, []).append(evidence)
+    return list(groups.values())
+
+
+def cite(number: int, article: Article, evidence: Evidence) -> Citation:
+    """The citation of a sentence; its quote is what stands at its offsets."""
+    passage = evidence.passage
+    return Citation(
+        number=number,
+        article_id=article.id,
+        title=article.title,
+        source=article.source,
+        published=article.published,
+        url=article.url,
+        start=evidence.start,
+        end=evidence.end,
+        quote=evidence.text,
+        context_start=passage.start,
+        context=passage.text,
+        speaker=evidence.speaker,
+    )
+
+
+def byline(article: Article) -> str:
+    """Title, outlet and date of an article, in Markdown."""
+    outlet = f"{article.source}, " if article.source else ""
+    return f"**{article.title}** ({outlet}{article.published or 'date unknown'})"
+
+
+def say(question: str, text: str) -> Answer:
+    """An answer that needs no search: the program's own sentence, not answered from articles."""
+    return Answer(question, question, text, False)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,349 @@
+"""The façade: what a person can do, and the only place where the parts are wired.
+
+with open_assistant(corpus="corpus/articles") as assistant:
+    assistant.sync()
+    print(assistant.ask("what did Galuzin say about the EU mission").text)
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assistant import answering
+from assistant.answering import Composer
+from assistant.corpus import Corpus
+from assistant.embedding import Embedder, SentenceEmbedder
+from assistant.errors import ArticleError, CorpusError
+from assistant.index import Index
+from assistant.reader import FeatureReader, Reader
+from assistant.retrieval import Retriever
+from assistant.schema import (
+    Answer,
+    Article,
+    ArticleSummary,
+    Change,
+    Passage,
+    Plan,
+    Progress,
+)
+from assistant.settings import Settings, load_settings
+from assistant.sources import pasted_article, write_markdown
+from assistant.store import Record, Store
+from assistant.suggestions import suggest
+from assistant.vectors import VectorIndex
+
+SUGGEST_FROM = 200
+"""Newest articles that example questions are made from."""
+
+ShowPlan = Callable[[Plan], None]
+ShowProgress = Callable[[Progress], None]
+ShowWaiting = Callable[[str], None]
+
+
+def open_assistant(
+    settings: Settings | None = None,
+    *,
+    embedder: Embedder | None = None,
+    reader: Reader | None = None,
+    **chosen: Any,
+) -> "Assistant":
+    """An assistant over a folder of articles; cheap: models are loaded when first needed.
+
+    Args:
+        settings: as from `load_settings`; instead, single settings may be given by name.
+        embedder: takes the place of the model named in the settings.
+        reader: takes the place of the built-in reader.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        StoreError: the data folder cannot be used.
+        ModelError: the packaged model is not installed.
+    """
+    settings = settings or load_settings(**chosen)
+    embedder = embedder or SentenceEmbedder(settings.embedding_model, settings.precision)
+    return Assistant(settings, embedder, reader or FeatureReader(embedder))
+
+
+class Assistant:
+    """Answers questions from articles. Make it with `open_assistant`; any thread may use it."""
+
+    def __init__(self, settings: Settings, embedder: Embedder, reader: Reader) -> None:
+        self.settings = settings
+        self._embedder = embedder
+        self._reader = reader
+        self._corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
+        self._store = Store(settings.data_folder)
+        self._vectors = VectorIndex(
+            self._store, settings.data_folder / "chroma", embedder.fingerprint
+        )
+        self._index = Index(
+            self._corpus, self._store, self._vectors, embedder, settings.passage_words
+        )
+        self._retriever = Retriever(self._store, self._vectors, embedder)
+        self._composer = Composer(
+            self._store.article, settings.threshold, settings.answer_sentences
+        )
+        self._ready = threading.Event()
+        self._suggestions: tuple[int, list[str]] = (-1, [])
+
+    def __enter__(self) -> "Assistant":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finishes what runs in the background and closes the index."""
+        self._vectors.close()
+        self._store.close()
+
+    # ---- asking -----------------------------------------------------------------------------
+
+    def ask(self, question: str) -> Answer:
+        """The answer to a question, with its citations; a refusal when the articles lack it."""
+        answer = answering.say(question, answering.EMPTY_QUESTION)
+        for answer in self.stream(question):
+            pass
+        return answer
+
+    def stream(self, question: str) -> Iterator[Answer]:
+        """The answer as it grows; each item holds all so far, the last is the whole answer."""
+        asked = " ".join(question.split())
+        if not any(character.isalnum() for character in asked):
+            yield answering.say(question, answering.EMPTY_QUESTION)
+            return
+        if self._store.counts()[1] == 0:
+            yield answering.say(question, answering.EMPTY_CORPUS)
+            return
+        clock = Clock()
+        if not self._ready.is_set():
+            self._load()
+        clock.lap("loading")
+        query, candidates = self._retriever.search(asked, self.settings.candidates)
+        clock.lap("retrieval")
+        reading = self._reader.read(query, candidates)
+        clock.lap("reading")
+        for answer in self._composer.compose(query, reading, candidates):
+            clock.lap("answering")
+            yield answer.timed(**clock.laps)
+
+    # ---- the models -------------------------------------------------------------------------
+
+    def warm(self) -> None:
+        """Loads the models and opens the vector index, so that the first question is fast."""
+        self._load()
+        self._vectors.follow()
+
+    def _load(self) -> None:
+        self._embedder.encode(["ready?"])
+        self._ready.set()
+
+    @property
+    def ready(self) -> bool:
+        """True when questions are answered without loading a model first."""
+        return self._ready.is_set()
+
+    def status(self) -> str:
+        """One line for people: whether it is ready, and over how much."""
+        if not self.ready:
+            return "loading the models …"
+        articles, passages = self._store.counts()
+        return f"ready: {articles} articles, {passages} passages"
+
+    # ---- the articles -----------------------------------------------------------------------
+
+    def articles(self, matching: str = "") -> list[ArticleSummary]:
+        """The indexed articles whose title, outlet or id contains the words, newest first."""
+        return self._store.articles(matching)
+
+    def article(self, article_id: str) -> Article:
+        """One article with its text.
+
+        Raises:
+            CorpusError: no article has this id.
+        """
+        article = self._store.article(article_id)
+        if article is None:
+            raise CorpusError(
+                article_id, "no article has this id", "`assistant list` shows the ids"
+            )
+        return article
+
+    def passages(self, article_id: str) -> list[Passage]:
+        """The passages of an article, in order."""
+        return self._store.passages_of(self.article(article_id).id)
+
+    def plan(self) -> Plan:
+        """What `sync` would do; nothing is written."""
+        return self._index.plan()
+
+    def sync(
+        self,
+        *,
+        show: ShowPlan | None = None,
+        progress: ShowProgress | None = None,
+        waiting: ShowWaiting | None = None,
+    ) -> Plan:
+        """Makes the index hold what the corpus folder holds; returns what it did.
+
+        Args:
+            show: called with the plan before anything is written.
+            progress: called after each commit.
+            waiting: called about twice a second while another process is indexing.
+        """
+        with self._store.writing(waiting):
+            plan = self._index.plan()
+            if show is not None:
+                show(plan)
+            self._index.apply(plan, progress=progress)
+        return plan
+
+    def add(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        progress: ShowProgress | None = None,
+        waiting: ShowWaiting | None = None,
+    ) -> Plan:
+        """Copies files, or the files of folders, into the corpus and indexes them.
+
+        The same file again is a no-op; the same file with other content replaces its article; the
+        same content under another name is not added twice. What fails is in the plan's failures;
+        the rest is added.
+        """
+        with self._store.writing(waiting):
+            copied: dict[str, str] = {}
+            failed: list[Change] = []
+            unchanged: list[Change] = []
+            for path in _files(paths):
+                try:
+                    target = self._copy_in(path, copied)
+                except (ArticleError, CorpusError) as error:
+                    failed.append(Change("failed", str(path), error=str(error)))
+                    continue
+                if isinstance(target, Change):
+                    unchanged.append(target)
+                else:
+                    copied[target] = str(path.resolve())
+            plan = self._index.plan(only=list(copied))
+            self._index.apply(plan, origins=copied, progress=progress)
+        return Plan((*plan.changes, *unchanged, *failed))
+
+    def add_text(
+        self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
+    ) -> Change:
+        """Adds a pasted article: writes its file into the corpus and indexes it.
+
+        Raises:
+            ArticleError: there is no text, or the date is not one.
+        """
+        article = pasted_article(text, title=title, source=source, published=published, url=url)
+        with self._store.writing():
+            for record in self._store.records().values():
+                if record.digest == article.digest:
+                    return Change("unchanged", record.path, article_id=record.id)
+                if article.url and record.id == article.id:
+                    path = record.path
+                    break
+            else:
+                path = self._corpus.free_path(article.path)
+            self._corpus.write(path, write_markdown(article).encode())
+            plan = self._index.plan(only=[path])
+            self._index.apply(plan)
+        change = plan.changes[0]
+        if change.kind == "failed":
+            raise ArticleError(path, change.error)
+        return change
+
+    def remove(self, article_id: str) -> Path | None:
+        """Removes an article; its file is set aside in the data folder. Returns where.
+
+        Raises:
+            CorpusError: no article has this id, or its file cannot be moved.
+        """
+        with self._store.writing():
+            article = self.article(article_id)
+            aside = self._corpus.set_aside(article.path, self.settings.data_folder / "removed")
+            gone = Change("removed", article.path, article_id=article.id)
+            self._index.apply(Plan((gone,)))
+        return aside
+
+    def mend_vectors(self) -> int:
+        """Embeds the articles again that lack a vector of the model; returns how many."""
+        with self._store.writing():
+            lacking = self._store.articles_without_vectors(self._embedder.fingerprint)
+            if lacking:
+                self._store.forget_recipes(lacking)
+                self._index.apply(self._index.plan())
+        return len(lacking)
+
+    def mend_chroma(self) -> list[str] | None:
+        """Builds Chroma anew where it is not whole; what was wrong, None if it is not ours."""
+        problems = self._vectors.check()
+        return problems if self._vectors.follow() else None
+
+    def suggested_questions(self, limit: int = 4) -> list[str]:
+        """Questions that the articles answer, for people who do not know what to ask."""
+        generation = self._store.generation()
+        if self._suggestions[0] != generation:
+            articles = [self.article(found.id) for found in self._store.articles()[:SUGGEST_FROM]]
+            self._suggestions = generation, suggest(articles, self._store.abbreviations())
+        return self._suggestions[1][:limit]
+
+    def _copy_in(self, path: Path, copied: Mapping[str, str]) -> str | Change:
+        """Copies one file into the corpus; its path there, or the article that it already is."""
+        inside = self._corpus.holds(path)
+        if inside is not None:
+            return inside
+        article = self._corpus.read_elsewhere(path)
+        records = self._store.records()
+        by_digest = {record.digest: record for record in records.values()}
+        same = by_digest.get(article.digest)
+        if same is not None:
+            return Change("unchanged", same.path, article_id=same.id)
+        target = self._target(path, article, records, copied)
+        self._corpus.write(target, path.read_bytes())
+        return target
+
+    def _target(
+        self,
+        path: Path,
+        article: Article,
+        records: Mapping[str, Record],
+        copied: Mapping[str, str],
+    ) -> str:
+        """Where a file goes: over its older version, or under a name that is free."""
+        origin = str(path.resolve())
+        for record in records.values():
+            known = record.origin == origin or (article.url and record.id == article.id)
+            if known and record.path not in copied:
+                return record.path
+        return self._corpus.free_path(path.name)
+
+
+def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
+    """The files named, and the files below the folders named, hidden ones left out."""
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+class Clock:
+    """Seconds per stage, between calls of `lap`."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Ends a stage; a stage that ends again grows."""
+        now = time.perf_counter()
+        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
+        self._last = now

@@ -1,0 +1,158 @@
+"""Question to passages: dense and lexical search, fused by rank, near-duplicates collapsed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from assistant.abbreviations import UNIVERSAL, Expansion, expand
+from assistant.embedding import Embedder
+from assistant.schema import Passage, Query, ScoredPassage
+from assistant.store import Store
+from assistant.terms import content_words, stem, words
+from assistant.vectors import VectorIndex
+
+DEPTH = 50
+"""Passages asked of each of the two searches."""
+
+RRF_K = 60
+"""Cormack, Clarke, Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet …"."""
+
+MAX_TERMS = 16
+"""Rarest words of a long question that are searched for; a term costs about 0.3 ms in 18,000
+passages, a common one more."""
+
+MAX_QUESTION = 2_000
+"""Characters of a question that are searched for; the model reads about 1,000 of them."""
+
+NEAR_DUPLICATE = 0.85
+"""Jaccard similarity of two passages' words from which they count as copies of one text."""
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = RRF_K) -> dict[int, float]:
+    """Score of each item: the sum over rankings of ``1 / (k + rank)``, rank from 1."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, item in enumerate(ranking, start=1):
+            scores[item] = scores.get(item, 0.0) + 1.0 / (k + rank)
+    return scores
+
+
+@dataclass(frozen=True)
+class Retriever:
+    """Finds the passages of a question; any thread."""
+
+    store: Store
+    vectors: VectorIndex
+    embedder: Embedder
+
+    def search(
+        self, question: str, limit: int, mode: Mode = "hybrid"
+    ) -> tuple[Query, tuple[ScoredPassage, ...]]:
+        """The `limit` best passages of one moment of the corpus, best first."""
+        question = question[:MAX_QUESTION]
+        with self.store.snapshot():
+            expansion = expand(question, UNIVERSAL | self.store.abbreviations())
+        vector = self.embedder.encode([expansion.text])[0]
+        with self.store.snapshot():
+            frequencies = self.store.document_frequencies(_stems(expansion))
+            query = _query(question, expansion, frequencies, self.store.counts()[1])
+            dense = self.vectors.search(vector, DEPTH) if mode != "lexical" else []
+            lexical = self._lexical(expansion, frequencies) if mode != "dense" else []
+            live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
+        found = _fuse(
+            [(n, s) for n, s in dense if n in live][:DEPTH],
+            [(n, s) for n, s in lexical if n in live],
+            live,
+        )
+        return query, collapse_copies(found)[:limit]
+
+    def _lexical(
+        self, expansion: Expansion, frequencies: dict[str, int]
+    ) -> list[tuple[int, float]]:
+        expression = match_expression(expansion, frequencies)
+        return self.store.match(expression, DEPTH) if expression else []
+
+
+def _stems(expansion: Expansion) -> tuple[str, ...]:
+    text = " ".join((expansion.text, *expansion.phrases))
+    return tuple(dict.fromkeys(stem(word) for word in content_words(text)))
+
+
+def _query(question: str, expansion: Expansion, frequencies: dict[str, int], total: int) -> Query:
+    """The question with the weights of its words.
+
+    A short form that no passage has weighs nothing when its long form is there: an article that
+    says "European Union" throughout lacks nothing of a question about the EU.
+    """
+    spelled_out = {stem(word) for phrase in expansion.phrases for word in content_words(phrase)}
+    asked = {stem(word) for word in content_words(question)}
+    weights = {
+        s: math.log(1 + (total - df + 0.5) / (df + 0.5))
+        for s, df in frequencies.items()
+        if df or (s in asked and not spelled_out)
+    }
+    return Query(question, expansion.text, expansion.phrases, weights)
+
+
+def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:
+    """FTS5 syntax for "any of these": the rarest content words and the other forms as phrases.
+
+    Every term is quoted, so that nothing a person types is syntax. A question of stop words only
+    is searched for by those.
+    """
+    terms = content_words(expansion.text) or words(expansion.text)
+    known = [term for term in terms if frequencies.get(stem(term), 1)]
+    known.sort(key=lambda term: frequencies.get(stem(term), 0))
+    phrases = [" ".join(words(phrase)) for phrase in expansion.phrases]
+    return " OR ".join(f'"{term}"' for term in [*known[:MAX_TERMS], *filter(None, phrases)])
+
+
+def _fuse(
+    dense: Sequence[tuple[int, float]],
+    lexical: Sequence[tuple[int, float]],
+    live: dict[int, Passage],
+) -> list[ScoredPassage]:
+    dense_ranks = {number: rank for rank, (number, _) in enumerate(dense, start=1)}
+    lexical_ranks = {number: rank for rank, (number, _) in enumerate(lexical, start=1)}
+    dense_scores, lexical_scores = dict(dense), dict(lexical)
+    scores = reciprocal_rank_fusion([list(dense_ranks), list(lexical_ranks)])
+    return [
+        ScoredPassage(
+            live[number],
+            score,
+            dense_ranks.get(number),
+            dense_scores.get(number),
+            lexical_ranks.get(number),
+            lexical_scores.get(number),
+        )
+        for number, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def collapse_copies(found: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:
+    """Keeps the best of passages with nearly the same words; the others become its `copies`."""
+    kept: list[ScoredPassage] = []
+    bags: list[frozenset[str]] = []
+    for candidate in found:
+        bag = frozenset(words(candidate.passage.text))
+        for index, other in enumerate(bags):
+            if _jaccard(bag, other) >= NEAR_DUPLICATE:
+                copies = (*kept[index].copies, candidate.passage)
+                kept[index] = replace(kept[index], copies=copies)
+                break
+        else:
+            kept.append(candidate)
+            bags.append(bag)
+    return tuple(kept)
+
+
+def similarity(text: str, other: str) -> float:
+    """Jaccard similarity of the words of two texts, 0 to 1."""
+    return _jaccard(frozenset(words(text)), frozenset(words(other)))
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / max(len(a | b), 1)

@@ -1,0 +1,259 @@
+"""The nouns of the program: what flows between its stages, frozen.
+
+An `Article` is cut into `Passage`s; a question finds `ScoredPassage`s; the reader marks
+`Evidence` in them; an `Answer` quotes it with `Citation`s. All offsets count characters
+(code points) of `Article.text`, start inclusive, end exclusive.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Article:
+    """One article, cleaned of its page's clutter.
+
+    `id` says which article (its canonical URL, else its path below the corpus folder);
+    `digest` says which version of it.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str | None = None
+    source: str | None = None
+    """Who published it: an outlet, an agency."""
+    authors: tuple[str, ...] = ()
+    published: str | None = None
+    """ISO date or date and time; None when the article does not say. Never guessed."""
+    language: str | None = None
+    path: str = ""
+    """Where its file lies below the corpus folder, with forward slashes."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything that is indexed or shown; the path is not part of it."""
+        parts = (self.title, self.text, self.url, self.source, *self.authors, self.published)
+        return blake2b(
+            "\x1f".join(part or "" for part in parts).encode("utf-8", "surrogatepass"),
+            digest_size=16,
+        ).hexdigest()
+
+
+@dataclass(frozen=True)
+class ArticleSummary:
+    """What a list of articles shows: an article without its text."""
+
+    id: str
+    title: str
+    url: str | None
+    source: str | None
+    published: str | None
+    path: str
+    words: int
+    passages: int
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A run of whole sentences of one article: ``article.text[start:end] == text``."""
+
+    article_id: str
+    position: int
+    """Counts from 0 within its article."""
+    start: int
+    end: int
+    text: str
+    heading: str = ""
+    """Title, outlet and date: put before `text` when it is embedded or searched, never shown."""
+    number: int = 0
+    """The store's key, never reused; 0 until it is stored."""
+
+    @property
+    def embedded_text(self) -> str:
+        """What the embedding model reads."""
+        return f"{self.heading}\n{self.text}" if self.heading else self.text
+
+
+@dataclass(frozen=True)
+class ScoredPassage:
+    """A passage with what each stage of retrieval thought of it (for "why this passage?")."""
+
+    passage: Passage
+    score: float
+    """Reciprocal rank fusion of the two ranks below."""
+    dense_rank: int | None = None
+    dense_score: float | None = None
+    """Cosine of question and passage, -1 to 1."""
+    lexical_rank: int | None = None
+    lexical_score: float | None = None
+    """BM25, higher is better."""
+    copies: tuple[Passage, ...] = ()
+    """Passages of other articles with nearly the same words, dropped from the candidates."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question as it is searched for."""
+
+    text: str
+    """As the person asked it."""
+    expanded: str
+    """With abbreviations spelled out."""
+    phrases: tuple[str, ...] = ()
+    """Other forms of what the question names: the long form of a short one, or the reverse."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Stem of each content word to its inverse document frequency: rare words say more."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One sentence of a passage, judged against a question. Offsets are the article's."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    probability: float
+    """That this sentence answers the question, 0 to 1."""
+    speaker: str | None = None
+    """Who says it, when the sentence itself names a speaker."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One numbered source of an answer: ``article.text[start:end] == quote``."""
+
+    number: int
+    article_id: str
+    title: str
+    source: str | None
+    published: str | None
+    url: str | None
+    start: int
+    end: int
+    quote: str
+    context_start: int
+    """Where the passage around the quote starts in the article."""
+    context: str
+    """The passage around the quote."""
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person gets for a question."""
+
+    question: str
+    searched_for: str
+    """The question that was searched for, abbreviations spelled out."""
+    text: str
+    """Markdown; ``[n]`` after a sentence points to the citation of that number."""
+    answered: bool
+    """False: the text says that the articles do not answer, and why."""
+    short_answer: str | None = None
+    citations: tuple[Citation, ...] = ()
+    """The sources of an answer; of a refusal, the nearest passages."""
+    passages: tuple[ScoredPassage, ...] = ()
+    """The candidates, best first."""
+    confidence: float = 0.0
+    """Calibrated probability that the articles answer the question."""
+    checks: tuple[str, ...] = ()
+    """What verification found; empty while nothing verifies."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds per stage."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``assistant ask --json``."""
+        keys = (
+            "number article_id title source published url start end quote speaker context".split()
+        )
+        return {
+            "question": self.question,
+            "searched_for": self.searched_for,
+            "answered": self.answered,
+            "short_answer": self.short_answer,
+            "text": self.text,
+            "citations": [{key: asdict(c)[key] for key in keys} for c in self.citations],
+            "confidence": round(self.confidence, 4),
+            "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+        }
+
+    def timed(self, **seconds: float) -> "Answer":
+        """The same answer with these stages' seconds added."""
+        return replace(self, timings={**self.timings, **seconds})
+
+
+ChangeKind = Literal["new", "changed", "moved", "removed", "unchanged", "failed"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one file means for the index."""
+
+    kind: ChangeKind
+    path: str
+    article: Article | None = None
+    """The article to index; None for removed, unchanged and failed."""
+    article_id: str = ""
+    previous_id: str = ""
+    """The id it has in the index, where that differs or where it leaves the index."""
+    stamp: str = ""
+    """Size and modification time of the file, so that an untouched file is not read again."""
+    error: str = ""
+    """Why it failed, with the remedy."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sync would do, decided before anything is written."""
+
+    changes: tuple[Change, ...]
+
+    def of(self, *kinds: ChangeKind) -> tuple[Change, ...]:
+        """The changes of these kinds, in path order."""
+        return tuple(change for change in self.changes if change.kind in kinds)
+
+    @property
+    def empty(self) -> bool:
+        """True when the index already holds what the folder holds."""
+        return not self.of("new", "changed", "moved", "removed")
+
+    @property
+    def failures(self) -> tuple[Change, ...]:
+        """The files that cannot become articles."""
+        return self.of("failed")
+
+    def summary(self) -> str:
+        """One line: ``2 new, 1 changed, 31 unchanged``."""
+        kinds: tuple[ChangeKind, ...] = (
+            "new",
+            "changed",
+            "moved",
+            "removed",
+            "unchanged",
+            "failed",
+        )
+        counts = [(len(self.of(kind)), kind) for kind in kinds]
+        return ", ".join(f"{count} {kind}" for count, kind in counts if count) or "no articles"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long job is; handed to the caller's callback."""
+
+    done: int
+    total: int
+    unit: str
+    """What is counted: passages."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `assistant doctor`."""
+
+    part: str
+    ok: bool
+    message: str
+    mended: bool = False

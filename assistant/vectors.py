@@ -1,0 +1,343 @@
+"""Nearest neighbours: the only door to Chroma, and the exact scan for what Chroma does not have.
+
+Chroma is derived from the store, disposable, and owned by one process at a time. A Chroma folder
+is torn by a kill during its persist, and opening a torn one can crash the process or lose vectors
+in silence (measured). So this module never opens a folder that it did not itself leave whole:
+
+- before Chroma may write (and it writes when it is opened), the store is told that the folder is
+  open; afterwards it is told the digest of every file in it;
+- a folder that is still marked open, or whose files differ by a byte, is thrown away and built
+  anew from the store's vectors in a new folder, while questions are answered by exact scan.
+
+What was committed after Chroma last followed are the passages with higher numbers: those are
+scanned exactly. What was removed is still in Chroma until it follows: `search` asks for as many
+more, and its caller drops the numbers that are no longer in the store.
+"""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from assistant.embedding import Vectors
+from assistant.store import Store
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+BATCH = 2000
+"""Rows per call; Chroma refuses more than 5,461."""
+
+MAX_DEAD = 0.5
+"""Deleted to live rows above which the folder is built anew: Chroma never reclaims deletes."""
+
+_STATE = "chroma"
+_HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neighbors": 32}
+"""Recall@10 0.998 on 17,906 real news passages; Chroma's defaults give 0.983."""
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Vectors held in memory and scanned whole: 0.25 ms for 10,000, 8 ms for 100,000."""
+
+    numbers: NDArray[np.int64]
+    matrix: Vectors
+
+    def nearest(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
+        if not len(self.numbers) or self.matrix.shape[1] != len(vector):
+            return []
+        scores = self.matrix @ vector
+        best = np.argpartition(-scores, min(limit, len(scores)) - 1)[:limit]
+        return [(int(self.numbers[i]), float(scores[i])) for i in best]
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """A Chroma collection and how far it has followed the store."""
+
+    collection: "Collection"
+    folder: str
+    numbers: NDArray[np.int64]
+    """What it holds, ascending."""
+    deleted: int
+    """Rows deleted since the folder was made; their space is not reclaimed."""
+    generation: int
+
+    @property
+    def highest(self) -> int:
+        return int(self.numbers[-1]) if len(self.numbers) else 0
+
+
+class VectorIndex:
+    """The vectors of one model in one store. Threads may search at once.
+
+    Args:
+        folder: where Chroma's folders go.
+        model: fingerprint of the embedding model.
+    """
+
+    def __init__(self, store: Store, folder: Path, model: str) -> None:
+        self._store = store
+        self._folder = folder
+        self._model = model
+        self._owner = FileLock(folder.with_suffix(".lock"), thread_local=False)
+        self._owned = False
+        self._following = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._followed: _Followed | None = None
+        self._seen: tuple[int, int] = (-1, -1)
+        self._scan = _Scan(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
+        self._dead = 0
+        self._thread: threading.Thread | None = None
+
+    # ---- search -----------------------------------------------------------------------------
+
+    def search(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
+        """(passage number, cosine) of the nearest passages, best first, at least `limit` live ones.
+
+        Sees every article committed before the call, by whichever process. May contain numbers
+        of passages that are gone.
+
+        Args:
+            vector: one unit vector, shape (dimension,).
+        """
+        followed, scan, dead = self._current()
+        found = dict(scan.nearest(vector, limit))
+        if followed is not None and len(followed.numbers):
+            wanted = min(limit + dead, len(followed.numbers))
+            found.update(self._ask_chroma(followed, vector, wanted))
+        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        return ranked[: limit + dead]
+
+    def _current(self) -> tuple[_Followed | None, _Scan, int]:
+        """The parts to search, brought up to the store's generation."""
+        generation = self._store.generation()
+        with self._refreshing:
+            followed = self._followed
+            highest = followed.highest if followed else 0
+            if self._seen != (generation, highest):
+                live = self._store.numbers()
+                self._scan = self._refreshed(self._scan, live, highest)
+                old = int(np.searchsorted(live, highest, side="right")) if followed else 0
+                self._dead = (len(followed.numbers) - old) if followed else 0
+                self._seen = (generation, highest)
+            behind = followed is not None and followed.generation != generation
+            state = followed, self._scan, self._dead
+        if behind:
+            self.follow_in_background()
+        return state
+
+    def _refreshed(self, scan: _Scan, live: NDArray[np.int64], highest: int) -> _Scan:
+        """The scan of the live passages above `highest`, reusing what is in memory."""
+        keep = np.isin(scan.numbers, live) & (scan.numbers > highest)
+        lowest = int(scan.numbers[0]) if len(scan.numbers) else None
+        if lowest is None or bool(np.any((live > highest) & (live < lowest))):
+            return _Scan(*self._store.vectors(self._model, above=highest))
+        newer, matrix = self._store.vectors(self._model, above=int(scan.numbers[-1]))
+        if not len(newer):
+            return _Scan(scan.numbers[keep], scan.matrix[keep])
+        return _Scan(
+            np.concatenate([scan.numbers[keep], newer]), np.vstack([scan.matrix[keep], matrix])
+        )
+
+    def _ask_chroma(
+        self, followed: _Followed, vector: Vectors, wanted: int
+    ) -> list[tuple[int, float]]:
+        from chromadb.errors import ChromaError
+
+        try:
+            result = followed.collection.query(
+                query_embeddings=[vector], n_results=wanted, include=["distances"]
+            )
+        except (ChromaError, RuntimeError, ValueError):
+            # Whatever is wrong with it, the store has the vectors: scan them, build it anew.
+            with self._refreshing:
+                self._followed = None
+            self._mark_open(followed)
+            scan = _Scan(*self._store.vectors(self._model))
+            self.follow_in_background()
+            return scan.nearest(vector, wanted)
+        distances = (result["distances"] or [[]])[0]
+        return [(int(i), 1.0 - float(d)) for i, d in zip(result["ids"][0], distances, strict=True)]
+
+    # ---- following --------------------------------------------------------------------------
+
+    @property
+    def following(self) -> bool:
+        """True while this process owns Chroma and searches it."""
+        return self._followed is not None
+
+    def follow(self) -> bool:
+        """Brings Chroma up to the store; False when another process owns it.
+
+        Returns at once when there is nothing to do. The owner keeps it until `close`.
+        """
+        with self._following:
+            if not self._own():
+                return False
+            generation = self._store.generation()
+            followed = self._followed or self._reopened()
+            if followed is None or followed.generation != generation:
+                followed = self._brought_up(followed)
+                self._remove_other_folders(followed.folder)
+            with self._refreshing:
+                self._followed = followed
+            return True
+
+    def follow_in_background(self) -> None:
+        """Starts `follow` in a thread, unless one is at it; questions go on meanwhile."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = threading.Thread(target=self.follow, name="chroma-follow", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Waits for the background, then lets another process own Chroma."""
+        if self._thread is not None:
+            self._thread.join()
+        with self._following:
+            self._followed = None
+            if self._owned:
+                self._owner.release()
+                self._owned = False
+
+    def check(self) -> list[str]:
+        """What is wrong with Chroma as it lies on disk; nothing, when all is well."""
+        state = self._state()
+        if state is None:
+            return []
+        if state["open"] and not self._owned and not self._taken():
+            return ["was not closed by the process that wrote it"]
+        if not state["open"] and state["files"] != _digests(self._folder / state["folder"]):
+            return ["its files are not as they were left"]
+        return []
+
+    def _taken(self) -> bool:
+        """True when a living process owns Chroma."""
+        try:
+            self._owner.acquire(timeout=0)
+        except Timeout:
+            return True
+        self._owner.release()
+        return False
+
+    def _own(self) -> bool:
+        if not self._owned:
+            try:
+                self._folder.parent.mkdir(parents=True, exist_ok=True)
+                self._owner.acquire(timeout=0)
+            except Timeout:
+                return False
+            self._owned = True
+        return True
+
+    def _state(self) -> dict[str, Any] | None:
+        text = self._store.meta(_STATE)
+        return None if text is None else json.loads(text)
+
+    def _reopened(self) -> _Followed | None:
+        """The folder as it was left; None when there is none, or it is not whole."""
+        state = self._state()
+        if state is None or state["open"] or state["model"] != self._model:
+            return None
+        folder = self._folder / state["folder"]
+        if not state["files"] or state["files"] != _digests(folder):
+            return None
+        self._save(state | {"open": True})
+        collection = _open_collection(folder)
+        numbers = np.sort(np.array(collection.get(include=[])["ids"], dtype=np.int64))
+        self._save(state | {"files": _digests(folder)})
+        return _Followed(
+            collection, state["folder"], numbers, state["deleted"], state["generation"]
+        )
+
+    def _brought_up(self, followed: _Followed | None) -> _Followed:
+        """Deletes what is gone, adds what is new; in a new folder if need be."""
+        with self._store.snapshot():
+            generation = self._store.generation()
+            live = self._store.numbers()
+            above = followed.highest if followed else 0
+            numbers, matrix = self._store.vectors(self._model, above=above)
+        gone = followed.numbers[~np.isin(followed.numbers, live)] if followed else live[:0]
+        deleted = (followed.deleted if followed else 0) + len(gone)
+        if followed is not None and deleted > MAX_DEAD * max(len(live), 1):
+            return self._brought_up(None)
+        folder = followed.folder if followed else self._new_folder()
+        with self._sealed(folder, deleted, generation):
+            collection = (
+                followed.collection if followed else _open_collection(self._folder / folder)
+            )
+            for ids in _batches(gone):
+                collection.delete(ids=[str(number) for number in ids])
+            for ids, vectors in zip(_batches(numbers), _batches(matrix), strict=True):
+                collection.add(ids=[str(number) for number in ids], embeddings=vectors)
+        kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
+        return _Followed(collection, folder, np.concatenate([kept, numbers]), deleted, generation)
+
+    @contextmanager
+    def _sealed(self, folder: str, deleted: int, generation: int) -> Iterator[None]:
+        """Marks the folder open; afterwards, and only if all went well, whole."""
+        state = {
+            "folder": folder, "open": True, "model": self._model, "deleted": deleted,
+            "generation": generation, "files": {},
+        }  # fmt: skip
+        self._save(state)
+        yield
+        self._save(state | {"open": False, "files": _digests(self._folder / folder)})
+
+    def _mark_open(self, followed: _Followed) -> None:
+        state = self._state() or {}
+        if state.get("folder") == followed.folder:
+            self._save(state | {"open": True})
+
+    def _save(self, state: dict[str, Any]) -> None:
+        self._store.set_meta(_STATE, json.dumps(state))
+
+    def _new_folder(self) -> str:
+        taken = {path.name for path in self._folder.glob("*")}
+        name = next(str(i) for i in range(1, len(taken) + 2) if str(i) not in taken)
+        (self._folder / name).mkdir(parents=True)
+        return name
+
+    def _remove_other_folders(self, current: str) -> None:
+        for path in self._folder.glob("*"):
+            if path.name != current:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_collection(folder: Path) -> "Collection":
+    import chromadb
+    from chromadb.config import Settings
+
+    client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    # No embedding function: vectors come from the store, and Chroma must load no model of its own.
+    return client.get_or_create_collection(
+        "passages", embedding_function=None, configuration={"hnsw": _HNSW}
+    )
+
+
+def _batches(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """A digest of every file below the folder, by name."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest = blake2b(digest_size=16)
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            found[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return found
