@@ -1,0 +1,148 @@
+"""What is known about an article besides its text: front matter, dates, addresses, names."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import frontmatter
+import yaml
+
+from assistant.errors import ArticleError
+from assistant.schema import Article
+
+KEYS = ("title", "source", "published", "url", "authors", "language")
+"""The keys of front matter that the program uses; others are left alone."""
+
+MAX_TITLE = 300
+"""Characters of a title that are kept."""
+
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id")
+
+
+class _NoAliases(yaml.SafeLoader):
+    """Refuses aliases: nine lines of them can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(
+                None, None, "aliases are not read", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+def split_front_matter(text: str, path: str) -> tuple[dict[str, Any], str]:
+    """The front matter of a file and the text after it.
+
+    Raises:
+        ArticleError: the front matter is not YAML, or not a mapping.
+    """
+    handler = frontmatter.YAMLHandler()
+    if not handler.detect(text):
+        return {}, text
+    remedy = "correct the lines between the two ---"
+    try:
+        block, body = handler.split(text)
+    except ValueError as error:
+        raise ArticleError(path, "its front matter is not closed by ---", remedy) from error
+    try:
+        facts = handler.load(block, Loader=_NoAliases)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArticleError(path, f"its front matter is not YAML ({reason})", remedy) from error
+    if facts is None:
+        return {}, body
+    if not isinstance(facts, dict):
+        raise ArticleError(path, "its front matter is not a list of `key: value`", remedy)
+    return facts, body
+
+
+def write_front_matter(facts: Mapping[str, str]) -> str:
+    """The lines of a file's front matter, both ``---`` included."""
+    block = yaml.safe_dump(dict(facts), allow_unicode=True, sort_keys=False, width=1000)
+    return f"---\n{block}---\n\n"
+
+
+def make_article(path: str, text: str, facts: Mapping[str, Any]) -> Article:
+    """An article of a text and the facts that its file gives (see `KEYS`).
+
+    Raises:
+        ArticleError: a fact cannot be used: the date is none, the URL is none.
+    """
+    url = canonical_url(_string(facts.get("url")), path)
+    title = " ".join(_string(facts.get("title")).split())[:MAX_TITLE]
+    return Article(
+        id=url or path,
+        title=title or title_of_path(path),
+        text=text.strip(),
+        url=url,
+        source=_string(facts.get("source")) or None,
+        authors=_names(facts.get("authors")),
+        published=published_date(facts.get("published"), path),
+        language=_string(facts.get("language")) or None,
+        path=path,
+    )
+
+
+def title_of_path(path: str) -> str:
+    """A title for an article that has none: its file name in words."""
+    stem = re.sub(r"[-_\s]+", " ", PurePosixPath(path).stem).strip()
+    return (stem[:1].upper() + stem[1:])[:MAX_TITLE] or path
+
+
+def published_date(value: object, path: str) -> str | None:
+    """An ISO date, or date and time; None for no value.
+
+    Raises:
+        ArticleError: the value is not a date.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, date):  # a datetime is one, too
+        return value.isoformat()
+    try:
+        parsed = datetime.fromisoformat(str(value).strip())
+    except ValueError as error:
+        raise ArticleError(
+            path, f"its date is not one: {str(value)[:40]!r}", "write it as 2026-11-24"
+        ) from error
+    return parsed.isoformat() if parsed.time() != datetime.min.time() else str(parsed.date())
+
+
+def canonical_url(value: str, path: str) -> str | None:
+    """The address without fragment and tracking parameters; None for no value.
+
+    Raises:
+        ArticleError: it is not an address on the web.
+    """
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or " " in value:
+        raise ArticleError(
+            path, f"its url is not one: {value[:80]!r}", "write it as https://… or leave it out"
+        )
+    query = [
+        pair
+        for pair in parse_qsl(parts.query, keep_blank_values=True)
+        if not _TRACKING.fullmatch(pair[0])
+    ]
+    return urlunsplit(
+        (parts.scheme.lower(), parts.netloc.lower(), parts.path or "/", urlencode(query), "")
+    )
+
+
+def _string(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(filter(None, map(_string, value)))
+    return tuple(filter(None, (name.strip() for name in _string(value).split(","))))
