@@ -30,7 +30,7 @@ from assistant.schema import (
     Progress,
 )
 from assistant.settings import Settings, load_settings
-from assistant.sources import pasted_article, write_markdown
+from assistant.sources import parse_article, pasted_file
 from assistant.store import Record, Store
 from assistant.suggestions import suggest
 from assistant.vectors import VectorIndex
@@ -240,7 +240,10 @@ class Assistant:
         Raises:
             ArticleError: there is no text, or the date is not one.
         """
-        article = pasted_article(text, title=title, source=source, published=published, url=url)
+        name, content = pasted_file(
+            text, title=title, source=source, published=published, url=url
+        )
+        article = parse_article(content, name)
         with self._store.writing():
             for record in self._store.records().values():
                 if record.digest == article.digest:
@@ -249,8 +252,8 @@ class Assistant:
                     path = record.path
                     break
             else:
-                path = self._corpus.free_path(article.path)
-            self._corpus.write(path, write_markdown(article).encode())
+                path = self._corpus.free_path(name)
+            self._corpus.write(path, content)
             plan = self._index.plan(only=[path])
             self._index.apply(plan)
         change = plan.changes[0]

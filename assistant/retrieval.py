@@ -87,14 +87,14 @@ def _query(question: str, expansion: Expansion, frequencies: dict[str, int], tot
     A short form that no passage has weighs nothing when its long form is there: an article that
     says "European Union" throughout lacks nothing of a question about the EU.
     """
-    spelled_out = {stem(word) for phrase in expansion.phrases for word in content_words(phrase)}
-    asked = {stem(word) for word in content_words(question)}
+    spelled_out = {stem(word) for short in expansion.shorts for word in words(short)}
     weights = {
         s: math.log(1 + (total - df + 0.5) / (df + 0.5))
         for s, df in frequencies.items()
-        if df or (s in asked and not spelled_out)
+        if df or s not in spelled_out
     }
-    return Query(question, expansion.text, expansion.phrases, weights)
+    unknown = frozenset(s for s in weights if not frequencies[s])
+    return Query(question, expansion.text, expansion.phrases, weights, unknown)
 
 
 def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:

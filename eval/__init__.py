@@ -1,0 +1,1 @@
+"""Measuring the assistant: fits, benchmarks and, later, evaluation against reference answers."""

