@@ -72,7 +72,7 @@ class Composer:
     def _refusal(
         self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
     ) -> Answer:
-        nearest = []
+        nearest: list[Citation] = []
         for candidate in candidates[:NEARBY]:
             article = self.article(candidate.passage.article_id)
             best = [e for e in reading.evidence if e.passage == candidate.passage]

@@ -104,9 +104,7 @@ class Assistant:
 
     def ask(self, question: str) -> Answer:
         """The answer to a question, with its citations; a refusal when the articles lack it."""
-        answer = answering.say(question, answering.EMPTY_QUESTION)
-        for answer in self.stream(question):
-            pass
+        *_, answer = self.stream(question)
         return answer
 
     def stream(self, question: str) -> Iterator[Answer]:
@@ -240,9 +238,7 @@ class Assistant:
         Raises:
             ArticleError: there is no text, or the date is not one.
         """
-        name, content = pasted_file(
-            text, title=title, source=source, published=published, url=url
-        )
+        name, content = pasted_file(text, title=title, source=source, published=published, url=url)
         article = parse_article(content, name)
         with self._store.writing():
             for record in self._store.records().values():

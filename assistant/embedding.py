@@ -69,7 +69,8 @@ class SentenceEmbedder:
             )
         vectors = np.asarray(encoded, dtype=np.float32).reshape(len(texts), -1)
         # bfloat16 normalises to 1 ± 0.004; cosines are compared across batches.
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
+        return np.asarray(vectors / length, dtype=np.float32)
 
 
 def _model_folder(name: str) -> Path | None:
@@ -107,7 +108,7 @@ def _load(name: str, precision: Precision) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     half = precision == "bfloat16" or (precision == "auto" and native)
     try:

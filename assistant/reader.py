@@ -98,9 +98,7 @@ class FeatureReader:
         confidence = float(ANSWER_MODEL(answer_features(query, features, SENTENCE_MODEL))[0])
         order = np.argsort(-probabilities, kind="stable")
         evidence = tuple(
-            Evidence(
-                s.passage, s.start, s.end, s.text, float(probabilities[i]), speaker_of(s.text)
-            )
+            Evidence(s.passage, s.start, s.end, s.text, float(probabilities[i]), speaker_of(s.text))
             for i, s in ((i, sentences[i]) for i in order)
         )
         return Reading(evidence, confidence)

@@ -1,4 +1,4 @@
-"""The settings: defaults < ``assistant.toml`` < ``ASSISTANT_*`` < arguments, read once at the edge."""
+"""The settings: defaults < ``assistant.toml`` < ``ASSISTANT_*`` < arguments; read at the edge."""
 
 from pathlib import Path
 from typing import Any, Literal

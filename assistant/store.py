@@ -209,7 +209,7 @@ class Store:
 
     @contextmanager
     def writing(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-        """Makes this process and thread the one writer; waits for another, saying whom it waits for."""
+        """Makes this thread the one writer; waits for another, saying how far that one is."""
         with self._writing:
             while True:
                 try:
@@ -347,13 +347,13 @@ class Store:
             some = [int(number) for number in numbers[start : start + 500]]
             marks = ",".join("?" * len(some))
             for row in self._rows(f"{_PASSAGE} WHERE p.number IN ({marks})", some):
-                found[row[0]] = Passage(*row[1:], number=row[0])
+                found[row[0]] = _passage(row)
         return found
 
     def passages_of(self, article_id: str) -> list[Passage]:
         """The passages of one article, in order."""
         rows = self._rows(f"{_PASSAGE} WHERE a.id = ? ORDER BY p.position", (article_id,))
-        return [Passage(*row[1:], number=row[0]) for row in rows]
+        return [_passage(row) for row in rows]
 
     def abbreviations(self) -> dict[str, str]:
         """Short form to the long form that most articles give it."""
@@ -450,6 +450,11 @@ class Store:
         """Makes the full-text index anew from the passages."""
         with self.writing(), self._transaction() as connection:
             connection.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:
+    number, article_id, position, start, end, text, heading = row
+    return Passage(article_id, position, start, end, text, heading, number)
 
 
 def move_away(folder: Path) -> Path:

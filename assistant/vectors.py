@@ -156,7 +156,7 @@ class VectorIndex:
 
         try:
             result = followed.collection.query(
-                query_embeddings=[vector], n_results=wanted, include=["distances"]
+                query_embeddings=[vector.tolist()], n_results=wanted, include=["distances"]
             )
         except (ChromaError, RuntimeError, ValueError):
             # Whatever is wrong with it, the store has the vectors: scan them, build it anew.
@@ -321,7 +321,9 @@ def _open_collection(folder: Path) -> "Collection":
     client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
     # No embedding function: vectors come from the store, and Chroma must load no model of its own.
     return client.get_or_create_collection(
-        "passages", embedding_function=None, configuration={"hnsw": _HNSW}
+        "passages",
+        embedding_function=None,
+        configuration={"hnsw": _HNSW},  # type: ignore[arg-type]
     )
 
 

@@ -108,9 +108,7 @@ def index(articles: dict[str, Article], folder: Path, embedder: SentenceEmbedder
     vectors = embedder.encode([p.embedded_text for _, passages in cut for p in passages])
     entries, at = [], 0
     for article, passages in cut:
-        entries.append(
-            Entry(article, passages, vectors[at : at + len(passages)], {}, "fit", "")
-        )
+        entries.append(Entry(article, passages, vectors[at : at + len(passages)], {}, "fit", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
     print(f"{len(articles)} texts, {at} passages")

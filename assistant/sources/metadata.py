@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import frontmatter
 import yaml
+from frontmatter.default_handlers import YAMLHandler
 
 from assistant.errors import ArticleError
 from assistant.schema import Article
@@ -28,9 +28,7 @@ class _NoAliases(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(
-                None, None, "aliases are not read", event.start_mark
-            )
+            raise yaml.composer.ComposerError(None, None, "aliases are not read", event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -40,7 +38,7 @@ def split_front_matter(text: str, path: str) -> tuple[dict[str, Any], str]:
     Raises:
         ArticleError: the front matter is not YAML, or not a mapping.
     """
-    handler = frontmatter.YAMLHandler()
+    handler = YAMLHandler()
     if not handler.detect(text):
         return {}, text
     remedy = "correct the lines between the two ---"

@@ -1,0 +1,129 @@
+"""The web server: FastAPI with security headers, health checks and the page."""
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+import click
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, JSONResponse
+
+from assistant.assistant import Assistant
+from assistant.errors import AssistantError, CorpusError, SettingsError
+
+# Before gradio is imported: it reads this once, and would otherwise ask its makers for versions.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
+        "font-src 'self' data:; connect-src 'self'; frame-src 'none'; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+"""Seven ways to send data away from a chat message are open without them (measured); this policy
+closes all seven, and the page needs nothing that it forbids."""
+
+
+class SecurityHeaders:
+    """Pure ASGI middleware: unlike Starlette's base class it does not buffer event streams."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Adds the headers to every HTTP response."""
+
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                ours = [(k.encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
+                message = message | {"headers": [*message["headers"], *ours]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def build_app(assistant: Assistant) -> FastAPI:
+    """The whole web application over one assistant."""
+    os.environ["GRADIO_TEMP_DIR"] = str(assistant.settings.data_folder / "uploads")
+    import gradio
+
+    from assistant.web.page import HEAD, STYLE, THEME, build_page
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    def readyz() -> JSONResponse:
+        return JSONResponse({"status": assistant.status()}, 200 if assistant.ready else 503)
+
+    @app.get("/api/article")
+    def article(id: str) -> JSONResponse:
+        try:
+            found = assistant.article(id)
+        except CorpusError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except AssistantError as error:
+            return JSONResponse({"error": str(error)}, 500)
+        shown = ("id", "title", "source", "published", "url", "authors", "text")
+        return JSONResponse({name: getattr(found, name) for name in shown})
+
+    @app.get("/favicon.ico")
+    def favicon() -> FileResponse:
+        from assistant.web.page import ICON
+
+        return FileResponse(ICON, media_type="image/svg+xml")
+
+    gradio.mount_gradio_app(
+        app, build_page(assistant), path="/", ssr_mode=False, show_error=False, theme=THEME,
+        css=STYLE, head=HEAD, footer_links=[], max_file_size=f"{assistant.settings.max_file_mb}mb",
+        favicon_path=None, run_history=False, enable_monitoring=False,
+    )  # fmt: skip
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def serve(assistant: Assistant, host: str, port: int) -> None:
+    """Serves the page until interrupted; the models are loaded meanwhile.
+
+    Raises:
+        SettingsError: the address is taken or not ours.
+    """
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    threading.Thread(target=_warm, args=(assistant,), name="warm", daemon=True).start()
+    config = uvicorn.Config(build_app(assistant), log_level="warning", timeout_graceful_shutdown=2)
+    shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
+    click.echo(f"Open http://{shown}:{port} (Ctrl-C stops)")
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket: connections made before the server runs wait in its queue."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"{host}:{port}", reason, "choose another with --port, or 0 for a free one"
+        ) from error
+
+
+def _warm(assistant: Assistant) -> None:
+    try:
+        assistant.warm()
+    except AssistantError as error:
+        # The page works for reading; the same error answers every question.
+        click.echo(f"assistant: {error}", err=True)
