@@ -54,7 +54,7 @@ class LogisticModel:
         return np.asarray(1.0 / (1.0 + np.exp(-score)), dtype=np.float64)
 
 
-READ_SENTENCES = 12
+READ_SENTENCES = 8
 """Best candidates whose sentences are embedded; those of the others are not read."""
 
 SENTENCE_FEATURES = (

@@ -26,6 +26,7 @@ from assistant.embedding import SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.reader import (
     ANSWER_FEATURES,
+    READ_SENTENCES,
     SENTENCE_FEATURES,
     LogisticModel,
     Sentence,
@@ -38,7 +39,8 @@ from assistant.store import Entry, Store
 from assistant.vectors import VectorIndex
 
 SEED = 7
-CONTEXTS = 1500
+CONTEXTS = 700
+QUESTIONS = 700
 CANDIDATES = 24
 
 
@@ -58,7 +60,7 @@ class Row:
 
 
 def read(folder: Path) -> tuple[dict[str, Article], list[Example]]:
-    """Articles by id, and at most two questions for each."""
+    """Articles by id, and `QUESTIONS` questions, at most one for each."""
     rng = random.Random(SEED)
     texts: dict[tuple[str, str], list[tuple[str, tuple[tuple[int, int], ...]]]] = {}
     for record in _lines(folder / "spans.jsonl.gz"):
@@ -81,9 +83,9 @@ def read(folder: Path) -> tuple[dict[str, Article], list[Example]]:
     for number, ((title, text), asked) in enumerate(sorted(chosen.items())):
         identity = f"{number}"
         articles[identity] = Article(identity, title, text, path=identity)
-        for question, spans in rng.sample(asked, min(2, len(asked))):
-            examples.append(Example(question, identity, spans))
-    return articles, examples
+        question, spans = rng.choice(asked)
+        examples.append(Example(question, identity, spans))
+    return articles, rng.sample(examples, min(QUESTIONS, len(examples)))
 
 
 def _lines(path: Path) -> Iterator[dict]:
@@ -122,7 +124,7 @@ def measure(example: Example, retriever: Retriever) -> Row | None:
     labels = np.array([_is_gold(s, example) for s in sentences])
     if not labels.any():
         return None
-    others = [c for c in found if c.passage.article_id != example.article]
+    others = [c for c in found if c.passage.article_id != example.article][:READ_SENTENCES]
     hidden = sentence_features(query, others, retriever.embedder)[1]
     return Row(query, features, labels, hidden if len(hidden) else None)
 
