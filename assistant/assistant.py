@@ -28,6 +28,7 @@ from assistant.schema import (
     Passage,
     Plan,
     Progress,
+    ScoredPassage,
 )
 from assistant.settings import Settings, load_settings
 from assistant.sources import parse_article, pasted_file
@@ -127,6 +128,10 @@ class Assistant:
         for answer in self._composer.compose(query, reading, candidates):
             clock.lap("answering")
             yield answer.timed(**clock.laps)
+
+    def retrieve(self, question: str, limit: int) -> tuple[ScoredPassage, ...]:
+        """The passages nearest to a question, best first, for programs that read themselves."""
+        return self._retriever.search(" ".join(question.split()), limit)[1]
 
     # ---- the models -------------------------------------------------------------------------
 

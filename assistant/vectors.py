@@ -18,20 +18,23 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from assistant.embedding import Vectors
+from assistant.errors import StoreError
 from assistant.store import Store
 
 if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
 BATCH = 2000
@@ -64,6 +67,7 @@ class _Scan:
 class _Followed:
     """A Chroma collection and how far it has followed the store."""
 
+    client: "ClientAPI"
     collection: "Collection"
     folder: str
     numbers: NDArray[np.int64]
@@ -180,32 +184,56 @@ class VectorIndex:
         """Brings Chroma up to the store; False when another process owns it.
 
         Returns at once when there is nothing to do. The owner keeps it until `close`.
+
+        Raises:
+            StoreError: Chroma's folder cannot be written.
         """
         with self._following:
             if not self._own():
                 return False
-            generation = self._store.generation()
-            followed = self._followed or self._reopened()
-            if followed is None or followed.generation != generation:
-                followed = self._brought_up(followed)
-                self._remove_other_folders(followed.folder)
+            with self._errors():
+                followed = self._followed or self._reopened()
+                if followed is None or followed.generation != self._store.generation():
+                    followed = self._brought_up(followed)
+                    self._remove_other_folders(followed.folder)
             with self._refreshing:
                 self._followed = followed
             return True
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turns Chroma's exceptions and the disk's into ours; the folder stays marked open."""
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, RuntimeError, ValueError, OSError) as error:
+            with self._refreshing:
+                self._followed = None
+            reason = " ".join(str(error).split())[:200]
+            remedy = "questions are answered without it; check the space on the disk"
+            raise StoreError(self._folder, reason, remedy) from error
 
     def follow_in_background(self) -> None:
         """Starts `follow` in a thread, unless one is at it; questions go on meanwhile."""
         if self._thread is not None and self._thread.is_alive():
             return
-        self._thread = threading.Thread(target=self.follow, name="chroma-follow", daemon=True)
+        self._thread = threading.Thread(target=self._try_to_follow, name="follow", daemon=True)
         self._thread.start()
+
+    def _try_to_follow(self) -> None:
+        with suppress(StoreError):  # the exact scan answers; the next question tries again
+            self.follow()
 
     def close(self) -> None:
         """Waits for the background, then lets another process own Chroma."""
         if self._thread is not None:
             self._thread.join()
         with self._following:
-            self._followed = None
+            with self._refreshing:
+                followed, self._followed = self._followed, None
+            if followed is not None:
+                self._close(followed)
             if self._owned:
                 self._owner.release()
                 self._owned = False
@@ -253,12 +281,26 @@ class VectorIndex:
         if not state["files"] or state["files"] != _digests(folder):
             return None
         self._save(state | {"open": True})
-        collection = _open_collection(folder)
+        client, collection = _open_collection(folder)
         numbers = np.sort(np.array(collection.get(include=[])["ids"], dtype=np.int64))
         self._save(state | {"files": _digests(folder)})
         return _Followed(
-            collection, state["folder"], numbers, state["deleted"], state["generation"]
+            client, collection, state["folder"], numbers, state["deleted"], state["generation"]
         )
+
+    def _close(self, followed: _Followed) -> None:
+        """Closes a folder and takes its digests again, as closing may write.
+
+        A client that is not closed stays in Chroma's cache, and the next one of this process for
+        the same path would answer from it, whatever happened to the files since.
+        """
+        state = self._state()
+        whole = state is not None and state["folder"] == followed.folder and not state["open"]
+        if state is not None and whole:
+            self._save(state | {"open": True})
+        followed.client.close()  # type: ignore[attr-defined]
+        if state is not None and whole:
+            self._save(state | {"files": _digests(self._folder / followed.folder)})
 
     def _brought_up(self, followed: _Followed | None) -> _Followed:
         """Deletes what is gone, adds what is new; in a new folder if need be."""
@@ -270,18 +312,25 @@ class VectorIndex:
         gone = followed.numbers[~np.isin(followed.numbers, live)] if followed else live[:0]
         deleted = (followed.deleted if followed else 0) + len(gone)
         if followed is not None and deleted > MAX_DEAD * max(len(live), 1):
+            with self._refreshing:
+                self._followed = None
+            self._close(followed)
             return self._brought_up(None)
         folder = followed.folder if followed else self._new_folder()
         with self._sealed(folder, deleted, generation):
-            collection = (
-                followed.collection if followed else _open_collection(self._folder / folder)
+            client, collection = (
+                (followed.client, followed.collection)
+                if followed
+                else _open_collection(self._folder / folder)
             )
             for ids in _batches(gone):
                 collection.delete(ids=[str(number) for number in ids])
             for ids, vectors in zip(_batches(numbers), _batches(matrix), strict=True):
                 collection.add(ids=[str(number) for number in ids], embeddings=vectors)
         kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
-        return _Followed(collection, folder, np.concatenate([kept, numbers]), deleted, generation)
+        return _Followed(
+            client, collection, folder, np.concatenate([kept, numbers]), deleted, generation
+        )
 
     @contextmanager
     def _sealed(self, folder: str, deleted: int, generation: int) -> Iterator[None]:
@@ -303,8 +352,8 @@ class VectorIndex:
         self._store.set_meta(_STATE, json.dumps(state))
 
     def _new_folder(self) -> str:
-        taken = {path.name for path in self._folder.glob("*")}
-        name = next(str(i) for i in range(1, len(taken) + 2) if str(i) not in taken)
+        # Never a name used before: Chroma may hold an old client of that path in its cache.
+        name = uuid4().hex[:12]
         (self._folder / name).mkdir(parents=True)
         return name
 
@@ -314,17 +363,18 @@ class VectorIndex:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _open_collection(folder: Path) -> "Collection":
+def _open_collection(folder: Path) -> tuple["ClientAPI", "Collection"]:
     import chromadb
     from chromadb.config import Settings
 
     client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
     # No embedding function: vectors come from the store, and Chroma must load no model of its own.
-    return client.get_or_create_collection(
+    collection = client.get_or_create_collection(
         "passages",
         embedding_function=None,
         configuration={"hnsw": _HNSW},  # type: ignore[arg-type]
     )
+    return client, collection
 
 
 def _batches(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:

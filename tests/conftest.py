@@ -18,17 +18,19 @@ INTERVIEW = "galuzin-csto-tass.txt"
 
 @dataclass
 class WordEmbedder:
-    """Bags of words, hashed into 256 places: texts are near when they share words."""
+    """Bags of words, hashed into 1024 places: texts are near when they share words."""
 
-    fingerprint: str = "words-256"
+    fingerprint: str = "words-1024"
     encoded: list[str] = field(default_factory=list)
 
     def encode(self, texts):
         self.encoded.extend(texts)
-        vectors = np.zeros((len(texts), 256), dtype=np.float32)
+        vectors = np.zeros((len(texts), 1024), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
-                vectors[row, int.from_bytes(blake2b(word.encode(), digest_size=2).digest()) % 256] += 1
+                vectors[
+                    row, int.from_bytes(blake2b(word.encode(), digest_size=2).digest()) % 1024
+                ] += 1
         vectors[:, 0] += 1e-3
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 

@@ -40,7 +40,11 @@ def test_a_plan_says_what_a_sync_then_does(folder):
             "alpha.txt": "removed", "beta.txt": "changed", "delta.txt": "moved", "new.md": "new",
         }  # fmt: skip
         assert kinds(assistant.sync()) == expected
-        assert {article.id for article in assistant.articles()} == {"beta.txt", "delta.txt", "new.md"}
+        assert {article.id for article in assistant.articles()} == {
+            "beta.txt",
+            "delta.txt",
+            "new.md",
+        }
         assert finds(assistant, "betamax")
         assert finds(assistant, "gamma")
         assert not finds(assistant, "alpha")

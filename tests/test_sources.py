@@ -115,7 +115,8 @@ def test_what_cannot_be_an_article_is_named_with_its_remedy(name, content, probl
 
 
 @pytest.mark.parametrize(
-    "text", ["Plain words.", "# not a heading\n\n* star", "---\nodd: start\n---\n\nmore", "A\n\nB c."]
+    "text",
+    ["Plain words.", "# not a heading\n\n* star", "---\nodd: start\n---\n\nmore", "A\n\nB c."],
 )
 def test_a_pasted_text_comes_back_as_it_was(text):
     name, content = pasted_file(text, title="A: title", published="2024-05-01")
