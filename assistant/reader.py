@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.embedding import Embedder
+from assistant.embedding import CachedEmbedder, Embedder
 from assistant.passages import sentences_of
 from assistant.schema import Evidence, Passage, Query, ScoredPassage
 from assistant.terms import stem, words
@@ -87,7 +87,7 @@ class FeatureReader:
     """Reads with two small logistic models over `SENTENCE_FEATURES` and `ANSWER_FEATURES`."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self._embedder = CachedEmbedder(embedder)
 
     def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
         """See `Reader.read`."""

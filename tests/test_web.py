@@ -78,7 +78,9 @@ class Visit:
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+        self.page.on(
+            "dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss())
+        )
         self.page.goto(server)
         expect(self.page.locator("#status")).to_contain_text("ready", timeout=90_000)
 
@@ -180,7 +182,9 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     page.locator("#confirm").click()
     expect(page.locator("#outcome")).to_contain_text("Removed quokka-census.txt", timeout=30_000)
     page.get_by_role("tab", name="Ask").click()
-    page.locator("#question textarea, #question input").first.fill("How many animals did the quokka census count?")
+    page.locator("#question textarea, #question input").first.fill(
+        "How many animals did the quokka census count?"
+    )
     page.locator("#send").click()
     expect(page.locator("#chat .answer")).to_have_count(2, timeout=60_000)
     expect(page.locator("#chat .answer").last).not_to_contain_text("4,711")

@@ -175,7 +175,7 @@ def _build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     for event in (page.load, search.change):
         _on(event, listing, [search], [table], show_progress="hidden")
     # The row opens in the side panel by page.js, once its link is there.
-    selected = _on(table.select, partial(_select, assistant), None, shown, show_progress="hidden")
+    selected = _on(table.select, _select, None, shown, show_progress="hidden")
     selected.then(None, [chosen], None, js="(id) => window.openArticle(id)")
     _on(remove.click, lambda: _asking(True), None, [confirm, keep, remove])
     _on(keep.click, lambda: _asking(False), None, [confirm, keep, remove])
@@ -194,7 +194,7 @@ def _rows(assistant: Assistant, matching: str) -> list[list[str | int]]:
         return []
 
 
-def _select(assistant: Assistant, event: gr.SelectData) -> tuple[Any, ...]:
+def _select(event: gr.SelectData) -> tuple[Any, ...]:
     """The chosen row: its id, its name, and a button to remove it."""
     article_id = str(event.row_value[-1])
     title = str(event.row_value[0])
