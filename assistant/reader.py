@@ -65,7 +65,6 @@ SENTENCE_FEATURES = (
 ANSWER_FEATURES = (
     "highest logit", "cosine of the best sentence", "highest cosine of a passage",
     "coverage of the best sentence with neighbours", "highest coverage of a passage",
-    "unknown words",
 )  # fmt: skip
 
 # Printed by `python -m eval.fit_reader`; run and scores in eval/LOG.md, 2026-11-24.
@@ -95,7 +94,7 @@ class FeatureReader:
         if not sentences:
             return Reading((), 0.0)
         probabilities = SENTENCE_MODEL(features)
-        confidence = float(ANSWER_MODEL(answer_features(query, features, SENTENCE_MODEL))[0])
+        confidence = float(ANSWER_MODEL(answer_features(features, SENTENCE_MODEL))[0])
         order = np.argsort(-probabilities, kind="stable")
         evidence = tuple(
             Evidence(s.passage, s.start, s.end, s.text, float(probabilities[i]), speaker_of(s.text))
@@ -138,16 +137,13 @@ def sentence_features(
     return sentences, np.hstack([cosines, np.array(rows)]).astype(np.float64)
 
 
-def answer_features(query: Query, features: Features, model: LogisticModel) -> Features:
-    """One row of `ANSWER_FEATURES`, shape (1, 6), of all sentences' features."""
+def answer_features(features: Features, model: LogisticModel) -> Features:
+    """One row of `ANSWER_FEATURES`, shape (1, 5), of all sentences' features."""
     logits = model.bias + features @ np.array(model.weights)
     best = int(np.argmax(logits))
-    known = {s: w for s, w in query.weights.items() if s not in query.unknown}
-    total = sum(query.weights.values())
-    unknown = 1.0 - sum(known.values()) / total if total else 1.0
     row = [
         logits[best], features[best, 0], features[:, 2].max(),
-        features[best, 4], features[:, 5].max(), unknown,
+        features[best, 4], features[:, 5].max(),
     ]  # fmt: skip
     return np.array([row], dtype=np.float64)
 

@@ -93,8 +93,7 @@ def _query(question: str, expansion: Expansion, frequencies: dict[str, int], tot
         for s, df in frequencies.items()
         if df or s not in spelled_out
     }
-    unknown = frozenset(s for s in weights if not frequencies[s])
-    return Query(question, expansion.text, expansion.phrases, weights, unknown)
+    return Query(question, expansion.text, expansion.phrases, weights)
 
 
 def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:

@@ -105,8 +105,6 @@ class Query:
     """Other forms of what the question names: the long form of a short one, or the reverse."""
     weights: dict[str, float] = field(default_factory=dict)
     """Stem of each content word to its inverse document frequency: rare words say more."""
-    unknown: frozenset[str] = frozenset()
-    """The stems among `weights` that no passage has."""
 
 
 @dataclass(frozen=True)

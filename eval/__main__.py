@@ -27,7 +27,9 @@ def main() -> None:
         for question in questions:
             answer = assistant.ask(question["text"])
             quotes = [c.quote for c in answer.citations] if answer.answered else []
-            held = [any(a in " ".join(quote.split()) for a in question["answers"]) for quote in quotes]
+            held = [
+                any(a in " ".join(quote.split()) for a in question["answers"]) for quote in quotes
+            ]
             counts["candidates"] += any(
                 a in s.passage.text for a in question["answers"] for s in answer.passages
             )
@@ -35,7 +37,9 @@ def main() -> None:
             counts["quoted"] += any(held)
             counts["refused"] += question["kind"] == "unanswerable" and not answer.answered
             if "-v" in sys.argv:
-                verdict = "ok" if any(held) or not (answer.answered or question["answers"]) else "--"
+                verdict = (
+                    "ok" if any(held) or not (answer.answered or question["answers"]) else "--"
+                )
                 print(f"{verdict} {answer.confidence:.2f} {question['text']}")
                 print(f"      {(quotes or ['(refused)'])[0][:110]!r}")
     answerable = sum(question["kind"] == "answerable" for question in questions)

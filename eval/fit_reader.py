@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -34,7 +35,7 @@ from assistant.reader import (
     sentence_features,
 )
 from assistant.retrieval import Retriever
-from assistant.schema import Article, Query
+from assistant.schema import Article
 from assistant.store import Entry, Store
 from assistant.vectors import VectorIndex
 
@@ -42,6 +43,7 @@ SEED = 7
 CONTEXTS = 700
 QUESTIONS = 700
 CANDIDATES = 24
+PENALTY = 0.001
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,6 @@ class Example:
 
 @dataclass(frozen=True)
 class Row:
-    query: Query
     features: np.ndarray
     labels: np.ndarray
     hidden: np.ndarray | None
@@ -126,7 +127,7 @@ def measure(example: Example, retriever: Retriever) -> Row | None:
         return None
     others = [c for c in found if c.passage.article_id != example.article][:READ_SENTENCES]
     hidden = sentence_features(query, others, retriever.embedder)[1]
-    return Row(query, features, labels, hidden if len(hidden) else None)
+    return Row(features, labels, hidden if len(hidden) else None)
 
 
 def _is_gold(sentence: Sentence, example: Example) -> bool:
@@ -143,14 +144,40 @@ def fit(x: np.ndarray, y: np.ndarray) -> LogisticModel:
     return LogisticModel(float(model.intercept_[0] - weights @ mean), tuple(map(float, weights)))
 
 
+def fit_listwise(rows: list[Row], used: np.ndarray) -> LogisticModel:
+    """Weights that give the gold sentences of a question the most of a softmax over all of its
+    sentences; then scaled and shifted so that the logistic of the score is a probability.
+    """
+    x = np.vstack([row.features for row in rows]) * used
+    y = np.concatenate([row.labels for row in rows]).astype(float)
+    question = np.repeat(np.arange(len(rows)), [len(row.labels) for row in rows])
+    starts = np.flatnonzero(np.r_[True, np.diff(question) > 0])
+    scale = x.std(axis=0) + 1e-9
+    z = x / scale
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        score = z @ weights
+        score = np.exp(score - np.maximum.reduceat(score, starts)[question])
+        gold, total = np.add.reduceat(score * y, starts), np.add.reduceat(score, starts)
+        pull = score / total[question] - score * y / gold[question]
+        penalty = PENALTY * weights @ weights
+        return float(np.log(total / gold).mean() + penalty), (
+            z.T @ pull / len(rows) + 2 * PENALTY * weights
+        )
+
+    weights = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x / scale
+    platt = fit((x @ weights)[:, None], y)
+    return LogisticModel(platt.bias, tuple(float(platt.weights[0] * w) for w in weights * used))
+
+
 def answer_rows(rows: list[Row], model: LogisticModel) -> tuple[np.ndarray, np.ndarray]:
     """Answerable and unanswerable questions: features and labels."""
     x, y = [], []
     for row in rows:
-        x.append(answer_features(row.query, row.features, model)[0])
+        x.append(answer_features(row.features, model)[0])
         y.append(1)
         if row.hidden is not None:
-            x.append(answer_features(row.query, row.hidden, model)[0])
+            x.append(answer_features(row.hidden, model)[0])
             y.append(0)
     return np.array(x), np.array(y)
 
@@ -166,14 +193,14 @@ def main() -> None:
     print(f"{len(rows)} of {len(examples)} questions have their sentence among the candidates")
     train = [row for e, row in rows if int(e.article) % 5]
     test = [row for e, row in rows if not int(e.article) % 5]
-    x = np.vstack([row.features for row in train])
-    y = np.concatenate([row.labels for row in train])
-    model = fit(x, y)
+    used = np.ones(len(SENTENCE_FEATURES))
+    model = fit_listwise(train, used)
     _report("all features", test, model)
+    x = np.vstack([row.features for row in train])
+    _report("the same, pointwise", test, fit(x, np.concatenate([row.labels for row in train])))
     for feature, name in enumerate(SENTENCE_FEATURES):
-        keep = np.ones(x.shape[1])
-        keep[feature] = 0
-        _report(f"without {name}", test, fit(x * keep, y))
+        without = used * (np.arange(len(used)) != feature)
+        _report(f"without {name}", test, fit_listwise(train, without))
     ax, ay = answer_rows(train, model)
     tx, ty = answer_rows(test, model)
     answer = fit(ax, ay)
