@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from assistant.schema import Article
 
-_SPEAKER = re.compile(r"\b([A-Z][\w’'-]+) (?:said|added|explained|emphasized|argued|pointed out)\b")
+_VERBS = "said|added|explained|emphasized|argued|stressed|warned|noted|pointed out"
+_SPEAKER = re.compile(
+    rf"[,.?!][”\"] (?:([A-Z][\w’'-]+) (?:{_VERBS})|(?:{_VERBS}) ([A-Z][\w’'-]+))\b"
+)
+"""Only beside a quotation: "the European Union said" speaks for nobody in particular."""
 _NAME = re.compile(r"\b(?:[A-Z][\w’'-]+|[A-Z]{2,})\b")
 
 
@@ -24,7 +28,8 @@ def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> li
 
 
 def _about_a_speaker(article: Article) -> str | None:
-    speakers = Counter(_SPEAKER.findall(article.text)).most_common(1)
+    found = (match.group(1) or match.group(2) for match in _SPEAKER.finditer(article.text))
+    speakers = Counter(found).most_common(1)
     if not speakers:
         return None
     speaker = speakers[0][0]

@@ -174,6 +174,7 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     expect(answer.locator("blockquote").first).to_contain_text("4,711")
     page.get_by_role("tab", name="Articles").click()
     row.click()
+    page.locator("#chosen a.open").click()
     expect(page.locator(".article-panel.open")).to_contain_text("4,711")
     seen.picture("articles", tmp_path)
     page.keyboard.press("Escape")

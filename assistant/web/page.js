@@ -64,9 +64,6 @@
     panel.focus({ preventScroll: true });
   }
 
-  window.openArticle = (id) => {
-    if (id) location.hash = "#/article/" + encodeURIComponent(id);
-  };
   window.addEventListener("hashchange", follow);
   window.addEventListener("DOMContentLoaded", follow);
   window.addEventListener("keydown", (event) => event.key === "Escape" && close());

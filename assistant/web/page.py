@@ -40,8 +40,9 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     with gr.Blocks(
         title="News assistant", analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
-        gr.HTML("<h1>Ask your articles</h1>", elem_id="heading")
-        status = gr.HTML(elem_id="status")
+        # Markdown throughout: gr.HTML compiles templates, which the security policy forbids.
+        gr.Markdown("# Ask your articles", elem_id="heading")
+        status = gr.Markdown(elem_id="status")
         with gr.Tabs():
             with gr.Tab("Ask", id="ask"):
                 _build_chat(page, assistant)
@@ -145,16 +146,16 @@ def _build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     )  # fmt: skip
     chosen = gr.State("")
     with gr.Row(visible=False, elem_id="chosen") as actions:
-        name = gr.HTML()
+        name = gr.Markdown()
         remove = gr.Button("Remove", size="sm", elem_id="remove")
         confirm = gr.Button(
             "Yes, remove it", variant="stop", size="sm", visible=False, elem_id="confirm"
         )
         keep = gr.Button("Keep it", size="sm", visible=False, elem_id="keep")
-    outcome = gr.HTML(elem_id="outcome")
+    outcome = gr.Markdown(elem_id="outcome")
     with gr.Row(equal_height=False):
         with gr.Column():
-            gr.HTML("<h2>Paste an article</h2>")
+            gr.Markdown("## Paste an article")
             title = gr.Textbox(label="Title", max_length=300)
             with gr.Row():
                 source = gr.Textbox(label="Outlet", max_length=200)
@@ -163,7 +164,7 @@ def _build_articles(page: gr.Blocks, assistant: Assistant) -> None:
             text = gr.Textbox(label="Text", lines=8, max_lines=16)
             paste = gr.Button("Add the pasted article", variant="primary", elem_id="paste")
         with gr.Column():
-            gr.HTML("<h2>Upload files</h2>")
+            gr.Markdown("## Upload files")
             files = gr.File(
                 label="Text, Markdown or HTML", file_count="multiple",
                 file_types=list(SUFFIXES), elem_id="files", height=180,
@@ -174,9 +175,7 @@ def _build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     shown = [chosen, actions, name, confirm, keep, remove]
     for event in (page.load, search.change):
         _on(event, listing, [search], [table], show_progress="hidden")
-    # The row opens in the side panel by page.js, once its link is there.
-    selected = _on(table.select, _select, None, shown, show_progress="hidden")
-    selected.then(None, [chosen], None, js="(id) => window.openArticle(id)")
+    _on(table.select, _select, None, shown, show_progress="hidden")
     _on(remove.click, lambda: _asking(True), None, [confirm, keep, remove])
     _on(keep.click, lambda: _asking(False), None, [confirm, keep, remove])
     removed = _on(confirm.click, partial(_remove, assistant), [chosen], [outcome, *shown])
@@ -198,7 +197,7 @@ def _select(event: gr.SelectData) -> tuple[Any, ...]:
     """The chosen row: its id, its name, and a button to remove it."""
     article_id = str(event.row_value[-1])
     title = str(event.row_value[0])
-    return article_id, gr.Row(visible=True), f"<b>{render.shown(title)}</b>", *_asking(False)
+    return article_id, gr.Row(visible=True), render.link_to(article_id, title), *_asking(False)
 
 
 def _asking(sure: bool) -> tuple[Any, ...]:

@@ -98,6 +98,12 @@ def link(citation: Citation) -> str:
     return escape(f"#/article/{quote(citation.article_id, safe='')}?{place}")
 
 
+def link_to(article_id: str, title: str) -> str:
+    """A link that opens an article in the side panel."""
+    target = escape(f"#/article/{quote(article_id, safe='')}")
+    return f'<a class="open" href="{target}">View “{shown(title)}”</a>'
+
+
 def table(articles: Sequence[ArticleSummary]) -> list[list[str | int]]:
     """Rows of the table of articles; shown as text by the table itself."""
     return [[a.title, a.source or "", a.published or "", a.words, a.id] for a in articles]
