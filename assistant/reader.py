@@ -68,8 +68,8 @@ ANSWER_FEATURES = (
 )  # fmt: skip
 
 # Printed by `python -m eval.fit_reader`; run and scores in eval/LOG.md, 2026-11-24.
-SENTENCE_MODEL = LogisticModel(0.0, (0.0,) * len(SENTENCE_FEATURES))
-ANSWER_MODEL = LogisticModel(0.0, (0.0,) * len(ANSWER_FEATURES))
+SENTENCE_MODEL = LogisticModel(-8.840, (1.489, 1.125, 4.827, 0.742, 1.070, 2.505, -0.043, -0.205))
+ANSWER_MODEL = LogisticModel(-3.321, (0.445, 5.735, -0.313, 0.589, 1.959))
 
 
 @dataclass(frozen=True)
