@@ -34,8 +34,8 @@ class Expansion:
     """The question with each other form in brackets: ``EU (European Union) mission``."""
     phrases: tuple[str, ...] = ()
     """The other forms."""
-    shorts: tuple[str, ...] = ()
-    """The short forms that were spelled out, as they stand in the question."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """What the question says, and its other form: either stands for both."""
 
 
 def mine_abbreviations(text: str) -> dict[str, str]:
@@ -98,7 +98,7 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
         known: short to long form.
     """
     phrases: list[str] = []
-    shorts: list[str] = []
+    pairs: list[tuple[str, str]] = []
     # As a sentence may begin with a capital, the first character does not tell.
     relaxed = {s.lower(): s for s in known} if question[1:] == question[1:].lower() else {}
 
@@ -110,7 +110,7 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
         if not short or known[short] in phrases or _contains(question, known[short]):
             return token
         phrases.append(known[short])
-        shorts.append(token)
+        pairs.append((token, known[short]))
         return f"{token} ({known[short]})"
 
     text = _TOKEN.sub(spell_out, question)
@@ -118,8 +118,9 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
     for short, long in known.items():
         if _contains(question, long) and not set(words(short)) <= present:
             phrases.append(short)
+            pairs.append((long, short))
             text += f" ({short})"
-    return Expansion(text, tuple(phrases), tuple(shorts))
+    return Expansion(text, tuple(phrases), tuple(pairs))
 
 
 def _contains(question: str, phrase: str) -> bool:

@@ -155,7 +155,8 @@ def _stems(text: str) -> set[str]:
 def _coverage(query: Query, bag: set[str]) -> float:
     """The part of the question's words, by inverse document frequency, that the bag holds."""
     total = sum(query.weights.values())
-    return sum(w for s, w in query.weights.items() if s in bag) / total if total else 0.0
+    held = bag.union(*(said for said, other in query.synonyms if other <= bag))
+    return sum(w for s, w in query.weights.items() if s in held) / total if total else 0.0
 
 
 _VERBS = (

@@ -84,16 +84,21 @@ def _stems(expansion: Expansion) -> tuple[str, ...]:
 def _query(question: str, expansion: Expansion, frequencies: dict[str, int], total: int) -> Query:
     """The question with the weights of its words.
 
-    A short form that no passage has weighs nothing when its long form is there: an article that
-    says "European Union" throughout lacks nothing of a question about the EU.
+    A short form and its long form are one thing, which weighs as much as what the person said:
+    an article that says "European Union" throughout lacks nothing of a question about the EU.
     """
-    spelled_out = {stem(word) for short in expansion.shorts for word in words(short)}
+    pairs = [(_bag(said), _bag(other)) for said, other in expansion.pairs]
+    doubled = frozenset().union(*(other for _, other in pairs))
     weights = {
         s: math.log(1 + (total - df + 0.5) / (df + 0.5))
         for s, df in frequencies.items()
-        if df or s not in spelled_out
+        if s not in doubled
     }
-    return Query(question, expansion.text, expansion.phrases, weights)
+    return Query(question, expansion.text, expansion.phrases, weights, tuple(pairs))
+
+
+def _bag(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in content_words(text) or words(text))
 
 
 def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:

@@ -105,6 +105,8 @@ class Query:
     """Other forms of what the question names: the long form of a short one, or the reverse."""
     weights: dict[str, float] = field(default_factory=dict)
     """Stem of each content word to its inverse document frequency: rare words say more."""
+    synonyms: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()
+    """Stems that the question says, and stems that say the same: a short form and its long one."""
 
 
 @dataclass(frozen=True)

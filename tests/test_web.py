@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -39,9 +38,10 @@ def server(tmp_path_factory) -> Iterator[str]:
     corpus = tmp_path_factory.mktemp("web") / "articles"
     shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
     (corpus / "hostile.md").write_text(HOSTILE)
+    log = (corpus.parent / "server.log").open("w+")
     process = subprocess.Popen(
         [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", str(corpus), "chat", "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=log, text=True,
     )  # fmt: skip
     address = None
     for line in process.stdout:
@@ -53,6 +53,10 @@ def server(tmp_path_factory) -> Iterator[str]:
     process.terminate()
     process.wait(30)
     process.stdout.close()
+    log.seek(0)
+    said = log.read()
+    log.close()
+    assert "Traceback" not in said, said
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +171,7 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     page.locator("#paste").click()
     expect(page.locator("#outcome")).to_contain_text("quokka-census.txt is added", timeout=30_000)
     page.get_by_label("Find an article").fill("quokka")
-    row = page.locator("#table td", has_text="Quokka census").first
+    row = page.get_by_role("gridcell", name="Quokka census", exact=True)
     expect(row).to_be_visible()
     page.get_by_role("tab", name="Ask").click()
     answer = seen.ask("How many animals did the quokka census count?")
@@ -212,7 +216,7 @@ def test_hostile_articles_and_questions_are_shown_as_text(visit):
     seen = visit()
     answer = seen.ask("What does the zebrafish regulation say <img src=x onerror=window.__pwned=9>")
     expect(answer).to_contain_text("<script>window.__pwned=3</script>")
-    expect(answer).to_contain_text(f"![pic](https:{EVIL}/p.png)")
+    expect(answer).to_contain_text(f"![t](https:{EVIL}/m.png)")
     expect(seen.page.locator("#chat .asked").last).to_contain_text("<img src=x onerror")
     assert answer.locator("img, script, form, input, iframe, video, svg, strong, code").count() == 0
     answer.locator("a.open").first.click()
@@ -222,7 +226,7 @@ def test_hostile_articles_and_questions_are_shown_as_text(visit):
     seen.page.keyboard.press("Escape")
     seen.page.get_by_role("tab", name="Articles").click()
     seen.page.get_by_label("Find an article").fill("hostile")
-    expect(seen.page.locator("#table td", has_text="onerror").first).to_be_visible()
+    expect(seen.page.get_by_role("gridcell").filter(has_text="onerror").first).to_be_visible()
 
 
 def test_the_page_fits_a_phone_and_the_dark(visit, tmp_path):
@@ -233,25 +237,21 @@ def test_the_page_fits_a_phone_and_the_dark(visit, tmp_path):
     phone.picture("phone", tmp_path)
 
 
-def test_ten_people_at_once_get_their_own_answers(server):
-    """Through the same event queue as the page, each its own session."""
-    from gradio_client import Client
-
+def test_ten_people_at_once_get_their_own_answers(visit):
     words = ["Gyumri", "Lachin", "Minsk", "Tass", "Yerevan", "Overchuk", "Lars", "Kazakhstan", "Georgia", "Zangezur"]  # fmt: skip
-
-    def ask(word):
-        client = Client(server, verbose=False)
-        endpoint = next(
-            i for i, d in enumerate(client.config["dependencies"])
-            if d["targets"] and d["targets"][0][1] == "submit"
-        )  # fmt: skip
-        messages, _ = client.predict(f"What is said about {word}?", [], fn_index=endpoint)
-        return word, str(messages)
-
-    with ThreadPoolExecutor(10) as pool:
-        for word, said in pool.map(ask, words):
-            assert said.count("asked") == 1
-            assert word in said
+    seen = {word: visit() for word in words}
+    for word, one in seen.items():
+        one.page.locator("#question textarea, #question input").first.fill(
+            f"What is said about {word}?"
+        )
+    for one in seen.values():
+        one.page.locator("#send").click()
+    for word, one in seen.items():
+        answer = one.page.locator("#chat .answer")
+        expect(answer.locator("h3")).to_be_visible(timeout=60_000)
+        expect(answer).to_have_count(1)
+        expect(answer).to_contain_text(word)
+        expect(one.page.locator("#chat .asked")).to_have_text([f"What is said about {word}?"])
 
 
 def test_the_server_sends_security_headers_and_tells_its_state(server):

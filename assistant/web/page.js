@@ -65,7 +65,9 @@
   }
 
   window.addEventListener("hashchange", follow);
-  window.addEventListener("DOMContentLoaded", follow);
+  // Gradio may run this script before or after the page is parsed.
+  if (document.readyState === "loading") window.addEventListener("DOMContentLoaded", follow);
+  else follow();
   window.addEventListener("keydown", (event) => event.key === "Escape" && close());
   // Gradio gives links in messages target=_blank; ours stay in the page.
   document.addEventListener("click", (event) => {
