@@ -43,7 +43,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="news-assistant", message="%(version)s")
 @click.pass_context
 def main(context: click.Context, corpus: Path | None, data: Path | None) -> None:
-    r"""Answers questions from articles, with the sentences each answer rests on.
+    """Answers questions from articles, with the sentences each answer rests on.
 
     \b
     assistant sync
@@ -70,7 +70,7 @@ def _assistant(**chosen: Any) -> Iterator["Assistant"]:
 @click.argument("question")
 @as_json
 def ask(question: str, as_json: bool) -> None:
-    r"""Answer QUESTION from the articles.
+    """Answer QUESTION from the articles.
 
     \b
     assistant ask "what did Galuzin say about the EU mission"
@@ -96,7 +96,7 @@ def ask(question: str, as_json: bool) -> None:
 @click.option("--host", help="address to listen on")
 @click.option("--port", type=int, help="port to listen on; 0 takes a free one")
 def chat(host: str | None, port: int | None) -> None:
-    r"""Bring the index up to date and serve the web page.
+    """Bring the index up to date and serve the web page.
 
     \b
     assistant chat
@@ -115,7 +115,7 @@ def chat(host: str | None, port: int | None) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @as_json
 def add(paths: tuple[Path, ...], as_json: bool) -> None:
-    r"""Copy files, or the files of folders, into the corpus and index them.
+    """Copy files, or the files of folders, into the corpus and index them.
 
     Reads plain text, Markdown with front matter, and HTML. Adding twice changes nothing.
 
@@ -133,7 +133,7 @@ def add(paths: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="print the plan and stop")
 @as_json
 def sync(dry_run: bool, as_json: bool) -> None:
-    r"""Make the index hold what the corpus folder holds.
+    """Make the index hold what the corpus folder holds.
 
     \b
     assistant sync --dry-run
@@ -154,7 +154,7 @@ def sync(dry_run: bool, as_json: bool) -> None:
 @click.argument("matching", default="")
 @as_json
 def list_(matching: str, as_json: bool) -> None:
-    r"""List the indexed articles, newest first; MATCHING looks in title, outlet and id.
+    """List the indexed articles, newest first; MATCHING looks in title, outlet and id.
 
     \b
     assistant list
@@ -174,7 +174,7 @@ def list_(matching: str, as_json: bool) -> None:
 @click.argument("article_id", metavar="ID")
 @as_json
 def show(article_id: str, as_json: bool) -> None:
-    r"""Print the article with this ID as it is indexed.
+    """Print the article with this ID as it is indexed.
 
     \b
     assistant show galuzin-csto-tass.txt
@@ -196,7 +196,7 @@ def show(article_id: str, as_json: bool) -> None:
 @click.argument("article_id", metavar="ID")
 @as_json
 def remove(article_id: str, as_json: bool) -> None:
-    r"""Remove the article with this ID; its file is set aside, not deleted.
+    """Remove the article with this ID; its file is set aside, not deleted.
 
     \b
     assistant remove galuzin-csto-tass.txt
@@ -213,7 +213,7 @@ def remove(article_id: str, as_json: bool) -> None:
 @main.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    r"""Check that corpus, index and models agree, and mend what can be mended.
+    """Check that corpus, index and models agree, and mend what can be mended.
 
     \b
     assistant doctor
