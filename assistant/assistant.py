@@ -60,6 +60,7 @@ def open_assistant(
 
     Raises:
         SettingsError: a setting cannot be used.
+        CorpusError: the corpus folder, where the index is to lie too, does not exist.
         StoreError: the data folder cannot be used.
         ModelError: the packaged model is not installed.
     """
@@ -76,6 +77,8 @@ class Assistant:
         self._embedder = embedder
         self._reader = reader
         self._corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
+        if settings.data is None:
+            self._corpus.require()  # or a mistyped name would become an empty corpus
         self._store = Store(settings.data_folder)
         self._vectors = VectorIndex(
             self._store, settings.data_folder / "chroma", embedder.fingerprint
@@ -98,6 +101,7 @@ class Assistant:
 
     def close(self) -> None:
         """Finishes what runs in the background and closes the index."""
+        self._retriever.close()
         self._vectors.close()
         self._store.close()
 

@@ -32,18 +32,26 @@ class Corpus:
         self.root = root
         self._max_bytes = max_bytes
 
+    def require(self) -> None:
+        """Makes sure that the folder is there.
+
+        Raises:
+            CorpusError: it is not.
+        """
+        if not self.root.is_dir():
+            raise CorpusError(
+                self.root,
+                "there is no such folder of articles",
+                "make it, or name another with --corpus or ASSISTANT_CORPUS",
+            )
+
     def scan(self) -> tuple[list[Found], list[ArticleError]]:
         """All files in path order, and what could not be looked into.
 
         Raises:
             CorpusError: the folder itself is missing or closed: nothing in it counts as removed.
         """
-        if not self.root.is_dir():
-            raise CorpusError(
-                self.root,
-                "there is no such folder of articles",
-                "name one with --corpus or ASSISTANT_CORPUS",
-            )
+        self.require()
         found: list[Found] = []
         closed: list[ArticleError] = []
         self._scan_folder(self.root, found, closed)

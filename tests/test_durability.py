@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from assistant.doctor import examine
 from assistant.errors import AssistantError
 from assistant.settings import load_settings
 
-from .conftest import WordEmbedder
+from .conftest import Folder, WordEmbedder
 
 ARTICLES = 200
 RANDOM_KILLS = 30
 AIMED_KILLS = 30
+NOBODY = 65534
 
 
 def story(number, version):
@@ -228,14 +230,37 @@ def test_a_full_disk_is_said_and_loses_nothing(folder, tmp_path):
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_without_permission_is_named(folder):
+@pytest.fixture
+def no_privileges():
+    """A folder in which root is nobody: permissions hold for everyone else."""
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid():
+            yield Path(name)
+            return
+        with Folder(Path(name)).open() as assistant:
+            assistant.warm()  # nobody may not import what root's Python keeps to itself
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_folder_without_permission_is_named_and_its_articles_stay(no_privileges):
+    (no_privileges / "articles").mkdir()
+    folder = Folder(no_privileges / "articles")
     folder.write("closed/a.txt", story(1, 0))
     folder.write("b.txt", story(2, 0))
     with folder.open() as assistant:
         assistant.sync()
         (folder.root / "closed").chmod(0)
+        folder.write("c.txt", story(3, 0))
         plan = assistant.sync()
         (folder.root / "closed").chmod(0o700)
-        assert [change.path for change in plan.failures] == ["closed/"]
-        assert len(assistant.articles()) == 2
+        assert [(change.path, "permission" in change.error) for change in plan.failures] == [
+            ("closed/", True)
+        ]
+        assert {article.id for article in assistant.articles()} == {
+            "closed/a.txt", "b.txt", "c.txt",
+        }  # fmt: skip
