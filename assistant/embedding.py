@@ -1,7 +1,8 @@
 """Texts to unit vectors: the only door to sentence-transformers and torch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,13 +62,14 @@ class SentenceEmbedder:
         with self._lock:
             if self._model is None:
                 self._model = _load(self.name, self.precision)
-            # The model's own encode sorts by length; a token's cost is then hardly padded.
-            encoded = self._model.encode(
-                [text.encode("utf-8", "replace").decode() for text in texts],
-                batch_size=32,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+            with _one_thread(len(texts) == 1):
+                # The model's own encode sorts by length; a token's cost is then hardly padded.
+                encoded = self._model.encode(
+                    [text.encode("utf-8", "replace").decode() for text in texts],
+                    batch_size=32,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
         vectors = np.asarray(encoded, dtype=np.float32).reshape(len(texts), -1)
         # bfloat16 normalises to 1 ± 0.004; cosines are compared across batches.
         length = np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
@@ -98,6 +100,22 @@ class CachedEmbedder:
             with self._lock:
                 self._vectors.update(new)
         return np.stack([found[text] for text in texts])
+
+
+@contextmanager
+def _one_thread(wanted: bool) -> Iterator[None]:
+    """One question takes as long on one core as on two (5 ms), and leaves the other to search."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if not wanted or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _model_folder(name: str) -> Path | None:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
@@ -47,6 +48,7 @@ class Retriever:
     store: Store
     vectors: VectorIndex
     embedder: Embedder
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
 
     def search(
         self, question: str, limit: int, mode: Mode = "hybrid"
@@ -55,24 +57,34 @@ class Retriever:
         question = question[:MAX_QUESTION]
         with self.store.snapshot():
             expansion = expand(question, UNIVERSAL | self.store.abbreviations())
-        vector = self.embedder.encode([expansion.text])[0]
-        with self.store.snapshot():
             frequencies = self.store.document_frequencies(_stems(expansion))
             query = _query(question, expansion, frequencies, self.store.counts()[1])
-            dense = self.vectors.search(vector, DEPTH) if mode != "lexical" else []
-            lexical = self._lexical(expansion, frequencies) if mode != "dense" else []
-            live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
+        # Beside each other: SQLite and the model both leave Python's lock.
+        matching = self._beside.submit(self._lexical, expansion, frequencies, mode)
+        dense = self._dense(expansion, mode)
+        lexical = matching.result()
+        # What was removed since it was found is dropped here.
+        live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
         found = _fuse(
             [(n, s) for n, s in dense if n in live][:DEPTH],
             [(n, s) for n, s in lexical if n in live],
             live,
         )
-        return query, collapse_copies(found)[:limit]
+        return query, collapse_copies(found, limit)
+
+    def close(self) -> None:
+        """Ends the threads of the lexical searches."""
+        self._beside.shutdown()
+
+    def _dense(self, expansion: Expansion, mode: Mode) -> list[tuple[int, float]]:
+        if mode == "lexical":
+            return []
+        return self.vectors.search(self.embedder.encode([expansion.text])[0], DEPTH)
 
     def _lexical(
-        self, expansion: Expansion, frequencies: dict[str, int]
+        self, expansion: Expansion, frequencies: dict[str, int], mode: Mode
     ) -> list[tuple[int, float]]:
-        expression = match_expression(expansion, frequencies)
+        expression = match_expression(expansion, frequencies) if mode != "dense" else ""
         return self.store.match(expression, DEPTH) if expression else []
 
 
@@ -136,21 +148,32 @@ def _fuse(
     ]
 
 
-def collapse_copies(found: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:
-    """Keeps the best of passages with nearly the same words; the others become its `copies`."""
+def collapse_copies(found: Sequence[ScoredPassage], limit: int) -> tuple[ScoredPassage, ...]:
+    """The `limit` best that differ; of passages with nearly the same words the best is kept.
+
+    The others become its `copies`, as far as they rank above the last one kept: comparing all
+    hundred with each other cost more than the search itself.
+    """
     kept: list[ScoredPassage] = []
     bags: list[frozenset[str]] = []
     for candidate in found:
+        if len(kept) == limit:
+            break
         bag = frozenset(words(candidate.passage.text))
-        for index, other in enumerate(bags):
-            if _jaccard(bag, other) >= NEAR_DUPLICATE:
-                copies = (*kept[index].copies, candidate.passage)
-                kept[index] = replace(kept[index], copies=copies)
-                break
-        else:
+        same = next((i for i, other in enumerate(bags) if _near_duplicates(bag, other)), None)
+        if same is None:
             kept.append(candidate)
             bags.append(bag)
+        else:
+            copies = (*kept[same].copies, candidate.passage)
+            kept[same] = replace(kept[same], copies=copies)
     return tuple(kept)
+
+
+def _near_duplicates(a: frozenset[str], b: frozenset[str]) -> bool:
+    # The sizes alone bound the similarity, which spares most intersections.
+    smaller, larger = sorted((len(a), len(b)))
+    return smaller >= NEAR_DUPLICATE * larger and _jaccard(a, b) >= NEAR_DUPLICATE
 
 
 def similarity(text: str, other: str) -> float:
