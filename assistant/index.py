@@ -18,7 +18,7 @@ from assistant.schema import Article, Change, Passage, Plan, Progress
 from assistant.store import Entry, Record, Store, digest_of
 from assistant.vectors import VectorIndex
 
-CUT = 1
+CUT = 2
 """Version of cleaning, cutting and mining; a new one has every article indexed again."""
 
 BATCH_PASSAGES = 256

@@ -19,6 +19,8 @@ MAX_SENTENCE_WORDS = 120
 FULL_ENOUGH = 0.6
 """A passage this full ends with its paragraph when the next paragraph does not fit whole."""
 
+MAX_HEADING_WORDS = 12
+
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\u2029")
 _STOP = re.compile(r"[.!?…]+[\"'”’»›)\]]*(?=\s)|[。！？]+[」』”’）]*")
 _NEXT = re.compile(r"\s*[\"'“‘«‹(\[„¿¡—–-]*\s*(\w+)?")
@@ -142,20 +144,31 @@ def heading_of(article: Article) -> str:
 
 def _gather(text: str, max_words: int) -> Iterator[Span]:
     current: list[Span] = []
-    size = 0
+    size = headings = 0
     for paragraph in _paragraphs(text):
         sizes = [_words(text, span) for span in paragraph]
         if size + sum(sizes) > max_words and size > FULL_ENOUGH * max_words:
-            yield current[0][0], current[-1][1]
-            current, size = [], 0
+            kept = len(current) - headings
+            if kept:  # headings at the end belong to what follows
+                yield current[0][0], current[kept - 1][1]
+                current = current[kept:]
+                size = sum(_words(text, span) for span in current)
         for span, words in zip(paragraph, sizes, strict=True):
             if current and size + words > max_words:
                 yield current[0][0], current[-1][1]
                 current, size = [], 0
             current.append(span)
             size += words
+        headings = headings + 1 if _is_heading(text, paragraph) else 0
     if current:
         yield current[0][0], current[-1][1]
+
+
+def _is_heading(text: str, paragraph: list[Span]) -> bool:
+    """A short line by itself that ends like no sentence."""
+    start, end = paragraph[0]
+    line = text[start:end]
+    return len(paragraph) == 1 and len(line.split()) <= MAX_HEADING_WORDS and line[-1].isalnum()
 
 
 def _words(text: str, span: Span) -> int:

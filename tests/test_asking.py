@@ -92,11 +92,7 @@ def test_odd_questions_get_an_answer_and_no_traceback(bundled, question):
 def test_an_empty_corpus_says_how_to_add_articles(folder):
     with folder.open() as assistant:
         assistant.sync()
-        assert bundled_free(assistant.ask("Who said what?").text)
-
-
-def bundled_free(text):
-    return "assistant add" in text
+        assert "assistant add" in assistant.ask("Who said what?").text
 
 
 def test_a_stream_grows_and_ends_with_the_answer(bundled):

@@ -66,6 +66,15 @@ def test_passages_hold_whole_sentences_and_end_with_a_paragraph_where_they_can()
     assert [len(p.text.split()) for p in passages] == [50, 50, 50, 50]
 
 
+def test_a_heading_begins_the_passage_of_its_text():
+    paragraph = "One two three four five six seven eight nine ten. " * 5
+    text = "\n\n".join([paragraph.strip(), "What came later", "In detail", paragraph.strip()])
+    passages = cut_passages(Article("id", "T", text), 60)
+    assert [passage.text.split("\n")[0][:15] for passage in passages] == [
+        "One two three f", "What came later",
+    ]  # fmt: skip
+
+
 def test_the_heading_is_embedded_but_never_part_of_the_text():
     article = Article("id", "A title", "Some words.", source="Tass", published="2024-05-01")
     (passage,) = cut_passages(article, 150)

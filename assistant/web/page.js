@@ -64,6 +64,19 @@
     panel.focus({ preventScroll: true });
   }
 
+  // While an answer grows, its question stands at the top: it is read from there, not from its
+  // end. Whoever scrolls is left alone.
+  let asked = 0;
+  let held = false;
+  new MutationObserver(() => {
+    const questions = document.querySelectorAll("#chat .asked");
+    held = held || questions.length > asked;
+    asked = questions.length;
+    if (held && asked) questions[asked - 1].scrollIntoView({ block: "start" });
+  }).observe(document, { childList: true, subtree: true });
+  for (const act of ["wheel", "touchmove", "pointerdown"])
+    window.addEventListener(act, () => { held = false; }, { passive: true });
+
   window.addEventListener("hashchange", follow);
   // Gradio may run this script before or after the page is parsed.
   if (document.readyState === "loading") window.addEventListener("DOMContentLoaded", follow);

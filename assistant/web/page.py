@@ -80,7 +80,8 @@ def _status(assistant: Assistant) -> tuple[str, Any]:
 def _build_chat(page: gr.Blocks, assistant: Assistant) -> None:
     chat = gr.Chatbot(
         elem_id="chat", show_label=False, label="Answers", buttons=["copy"], sanitize_html=True,
-        render_markdown=True, latex_delimiters=[], line_breaks=False, height="62vh",
+        render_markdown=True, latex_delimiters=[], line_breaks=False, height="66vh",
+        autoscroll=False,
         placeholder="Answers are sentences of your articles, one click from where they stand.",
     )  # fmt: skip
     with gr.Row(elem_id="asking"):
@@ -141,8 +142,8 @@ def _build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     search = gr.Textbox(label="Find an article", placeholder="Title, outlet or id", elem_id="find")
     table = gr.Dataframe(
         headers=COLUMNS, datatype=["str", "str", "str", "number", "str"], interactive=False,
-        show_label=False, max_height=380, elem_id="table", wrap=True,
-        column_widths=["46%", "18%", "12%", "8%", "16%"], buttons=[],
+        show_label=False, max_height=380, elem_id="table", wrap=False,
+        column_widths=["46%", "17%", "12%", "9%", "16%"], buttons=[],
     )  # fmt: skip
     chosen = gr.State("")
     with gr.Row(visible=False, elem_id="chosen") as actions:

@@ -46,7 +46,7 @@ def answer(found: Answer, complete: bool = True) -> str:
     if complete and found.citations:
         heading = "Sources" if found.answered else "Nearest passages"
         parts.append(f'<h3>{heading}</h3><div class="cards">')
-        parts.extend(map(card, found.citations))
+        parts.extend(map(card, _by_passage(found.citations)))
         parts.append("</div>")
     return "".join([*parts, "</div>"])
 
@@ -69,22 +69,41 @@ def _quotes(citations: Sequence[Citation]) -> list[str]:
     return parts
 
 
-def card(citation: Citation) -> str:
-    """One source: its article, and the cited sentence marked inside its passage."""
-    start = citation.start - citation.context_start
-    end = citation.end - citation.context_start
-    before, quoted, after = (
-        citation.context[:start], citation.context[start:end], citation.context[end:],
-    )  # fmt: skip
-    speaker = citation.speaker
-    speaks = f'<span class="speaker">{shown(speaker)} speaks</span>' if speaker else ""
+def card(citations: Sequence[Citation]) -> str:
+    """The sources in one passage: their article, and each cited sentence marked in the passage."""
+    first = citations[0]
+    numbers = "".join(f'<span class="number">{c.number}</span>' for c in citations)
+    speakers = dict.fromkeys(c.speaker for c in citations if c.speaker)
+    speaks = "".join(f'<span class="speaker">{shown(name)} speaks</span>' for name in speakers)
     return (
-        f'<div class="card"><div class="card-head"><span class="number">{citation.number}</span>'
-        f"<b>{shown(citation.title)}</b> {_outlet(citation)}"
-        f"{speaks}</div>"
-        f'<p class="passage">{shown(before)} <mark>{shown(quoted)}</mark> {shown(after)}</p>'
-        f'<a class="open" href="{link(citation)}">Open article</a></div>'
+        f'<div class="card"><div class="card-head">{numbers}'
+        f"<b>{shown(first.title)}</b> {_outlet(first)}{speaks}</div>"
+        f'<p class="passage">{_marked(citations)}</p>'
+        f'<a class="open" href="{link(first)}">Open article</a></div>'
     )
+
+
+def _marked(citations: Sequence[Citation]) -> str:
+    """The passage around the citations, their sentences marked."""
+    first = citations[0]
+    parts, at = [], 0
+    for citation in sorted(citations, key=lambda c: c.start):
+        start, end = citation.start - first.context_start, citation.end - first.context_start
+        parts += [_paragraphs(first.context[at:start])]
+        parts += [f"<mark>{_paragraphs(first.context[start:end])}</mark>"]
+        at = end
+    return " ".join([*parts, _paragraphs(first.context[at:])])
+
+
+def _paragraphs(text: str) -> str:
+    return "<br>".join(shown(part) for part in re.split(r"\n\s*\n", text))
+
+
+def _by_passage(citations: Sequence[Citation]) -> list[list[Citation]]:
+    groups: dict[tuple[str, int], list[Citation]] = {}
+    for citation in citations:
+        groups.setdefault((citation.article_id, citation.context_start), []).append(citation)
+    return list(groups.values())
 
 
 def _outlet(citation: Citation) -> str:
