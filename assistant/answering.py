@@ -48,6 +48,7 @@ class Composer:
         self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
     ) -> Iterator[Answer]:
         """The answer as it grows, sentence by sentence; the last one is complete."""
+        candidates = as_read(candidates, reading.evidence)
         chosen = choose(reading.evidence, self.sentences)
         if reading.confidence < self.threshold or not chosen:
             yield self._refusal(query, reading, candidates)
@@ -84,6 +85,16 @@ class Composer:
             query.text, query.expanded, text, False, None,
             tuple(nearest), tuple(candidates), reading.confidence,
         )  # fmt: skip
+
+
+def as_read(
+    candidates: Sequence[ScoredPassage], evidence: Sequence[Evidence]
+) -> list[ScoredPassage]:
+    """The candidates by their best sentence; what was not read comes last, as it was ranked."""
+    best: dict[int, float] = {}
+    for one in evidence:  # most probable first
+        best.setdefault(one.passage.number, one.probability)
+    return sorted(candidates, key=lambda c: -best.get(c.passage.number, -1.0))
 
 
 def choose(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:

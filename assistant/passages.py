@@ -156,7 +156,7 @@ def _gather(text: str, max_words: int) -> Iterator[Span]:
         for span, words in zip(paragraph, sizes, strict=True):
             if current and size + words > max_words:
                 yield current[0][0], current[-1][1]
-                current, size = [], 0
+                current, size, headings = [], 0, 0
             current.append(span)
             size += words
         headings = headings + 1 if _is_heading(text, paragraph) else 0

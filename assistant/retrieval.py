@@ -1,7 +1,7 @@
-"""Question to passages: dense and lexical search, fused by rank, near-duplicates collapsed."""
+"""Question to passages: dense and lexical search, fused by score, near-duplicates collapsed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,8 +16,9 @@ from assistant.vectors import VectorIndex
 DEPTH = 50
 """Passages asked of each of the two searches."""
 
-RRF_K = 60
-"""Cormack, Clarke, Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet …"."""
+DENSE_WEIGHT = 0.55
+"""Middle of the plateau from 0.5 to 0.6 on training questions (MRR 0.838; reciprocal rank fusion
+0.806): eval/LOG.md, 2026-11-24."""
 
 MAX_TERMS = 16
 """Rarest words of a long question that are searched for; a term costs about 0.3 ms in 18,000
@@ -32,13 +33,22 @@ NEAR_DUPLICATE = 0.85
 Mode = Literal["hybrid", "dense", "lexical"]
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], k: int = RRF_K) -> dict[int, float]:
-    """Score of each item: the sum over rankings of ``1 / (k + rank)``, rank from 1."""
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, item in enumerate(ranking, start=1):
-            scores[item] = scores.get(item, 0.0) + 1.0 / (k + rank)
-    return scores
+def convex_combination(
+    cosines: Mapping[int, float], bm25: Mapping[int, float], weight: float = DENSE_WEIGHT
+) -> dict[int, float]:
+    """Score of each item, 0 to 1: ``weight · c + (1 - weight) · b``.
+
+    c is its cosine scaled to 0 for the lowest and 1 for the highest, b its BM25 score as a
+    fraction of the highest, 0 where it has none. Bruch, Gai & Ingber 2023, "An analysis of fusion
+    functions for hybrid retrieval": unlike fusion by rank it knows by how much one is better.
+    """
+    lowest, highest = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
+    most = max(bm25.values(), default=0.0)
+    return {
+        item: weight * (cosines.get(item, lowest) - lowest) / ((highest - lowest) or 1.0)
+        + (1 - weight) * bm25.get(item, 0.0) / (most or 1.0)
+        for item in cosines.keys() | bm25.keys()
+    }
 
 
 @dataclass(frozen=True)
@@ -48,43 +58,41 @@ class Retriever:
     store: Store
     vectors: VectorIndex
     embedder: Embedder
+    mode: Mode = "hybrid"
+    abbreviations: bool = True
+    """Spell out the short forms of a question."""
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
 
-    def search(
-        self, question: str, limit: int, mode: Mode = "hybrid"
-    ) -> tuple[Query, tuple[ScoredPassage, ...]]:
+    def search(self, question: str, limit: int) -> tuple[Query, tuple[ScoredPassage, ...]]:
         """The `limit` best passages of one moment of the corpus, best first."""
         question = question[:MAX_QUESTION]
         with self.store.snapshot():
-            expansion = expand(question, UNIVERSAL | self.store.abbreviations())
+            known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
+            expansion = expand(question, known)
             frequencies = self.store.document_frequencies(_stems(expansion))
             query = _query(question, expansion, frequencies, self.store.counts()[1])
         # Beside each other: SQLite and the model both leave Python's lock.
-        matching = self._beside.submit(self._lexical, expansion, frequencies, mode)
-        dense = self._dense(expansion, mode)
+        matching = self._beside.submit(self._lexical, expansion, frequencies)
+        vector = None if self.mode == "lexical" else self.embedder.encode([expansion.text])[0]
+        dense = [] if vector is None else self.vectors.search(vector, DEPTH)
         lexical = matching.result()
         # What was removed since it was found is dropped here.
         live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
-        found = _fuse(
-            [(n, s) for n, s in dense if n in live][:DEPTH],
-            [(n, s) for n, s in lexical if n in live],
-            live,
-        )
-        return query, collapse_copies(found, limit)
+        dense = [(n, s) for n, s in dense if n in live][:DEPTH]
+        lexical = [(n, s) for n, s in lexical if n in live]
+        cosines = dict(dense)
+        if vector is not None:
+            cosines |= self.vectors.cosines(vector, [n for n, _ in lexical if n not in cosines])
+        return query, collapse_copies(_fuse(dense, lexical, cosines, live), limit)
 
     def close(self) -> None:
         """Ends the threads of the lexical searches."""
         self._beside.shutdown()
 
-    def _dense(self, expansion: Expansion, mode: Mode) -> list[tuple[int, float]]:
-        if mode == "lexical":
-            return []
-        return self.vectors.search(self.embedder.encode([expansion.text])[0], DEPTH)
-
     def _lexical(
-        self, expansion: Expansion, frequencies: dict[str, int], mode: Mode
+        self, expansion: Expansion, frequencies: dict[str, int]
     ) -> list[tuple[int, float]]:
-        expression = match_expression(expansion, frequencies) if mode != "dense" else ""
+        expression = match_expression(expansion, frequencies) if self.mode != "dense" else ""
         return self.store.match(expression, DEPTH) if expression else []
 
 
@@ -129,20 +137,21 @@ def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:
 def _fuse(
     dense: Sequence[tuple[int, float]],
     lexical: Sequence[tuple[int, float]],
-    live: dict[int, Passage],
+    cosines: Mapping[int, float],
+    live: Mapping[int, Passage],
 ) -> list[ScoredPassage]:
     dense_ranks = {number: rank for rank, (number, _) in enumerate(dense, start=1)}
     lexical_ranks = {number: rank for rank, (number, _) in enumerate(lexical, start=1)}
-    dense_scores, lexical_scores = dict(dense), dict(lexical)
-    scores = reciprocal_rank_fusion([list(dense_ranks), list(lexical_ranks)])
+    bm25 = dict(lexical)
+    scores = convex_combination(cosines, bm25)
     return [
         ScoredPassage(
             live[number],
             score,
             dense_ranks.get(number),
-            dense_scores.get(number),
+            cosines.get(number),
             lexical_ranks.get(number),
-            lexical_scores.get(number),
+            bm25.get(number),
         )
         for number, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     ]

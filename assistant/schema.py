@@ -82,7 +82,7 @@ class ScoredPassage:
 
     passage: Passage
     score: float
-    """Reciprocal rank fusion of the two ranks below."""
+    """Convex combination of the two scores below, 0 to 1; comparable within one question only."""
     dense_rank: int | None = None
     dense_score: float | None = None
     """Cosine of question and passage, -1 to 1."""

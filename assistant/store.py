@@ -389,10 +389,18 @@ class Store:
             (model, above),
         )
         numbers = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        if not rows:
-            return numbers, np.zeros((0, 0), dtype=np.float32)
-        joined = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16)
-        return numbers, joined.reshape(len(rows), -1).astype(np.float32)
+        return numbers, _matrix([row[1] for row in rows])
+
+    def vectors_of(self, model: str, numbers: Sequence[int]) -> tuple[list[int], Vectors]:
+        """Numbers and vectors of those of these passages that are live; up to 500."""
+        marks = ",".join("?" * len(numbers))
+        rows = self._rows(
+            f"""SELECT p.number, e.vector FROM passages p
+                JOIN embeddings e ON e.digest = p.digest AND e.model = ?
+                WHERE p.number IN ({marks})""",
+            [model, *numbers],
+        )
+        return [row[0] for row in rows], _matrix([row[1] for row in rows])
 
     def numbers(self) -> NDArray[np.int64]:
         """The numbers of all live passages, ascending."""
@@ -454,6 +462,14 @@ class Store:
         """Makes the full-text index anew from the passages."""
         with self.writing(), self._transaction() as connection:
             connection.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+
+
+def _matrix(blobs: Sequence[bytes]) -> Vectors:
+    """Stored vectors as rows; shape (0, 0) without any."""
+    if not blobs:
+        return np.zeros((0, 0), dtype=np.float32)
+    joined = np.frombuffer(b"".join(blobs), dtype=np.float16)
+    return joined.reshape(len(blobs), -1).astype(np.float32)
 
 
 def _passage(row: tuple[Any, ...]) -> Passage:

@@ -17,7 +17,7 @@ more, and its caller drops the numbers that are no longer in the store.
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -121,6 +121,15 @@ class VectorIndex:
             found.update(self._ask_chroma(followed, vector, wanted))
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return ranked[: limit + dead]
+
+    def cosines(self, vector: Vectors, numbers: Sequence[int]) -> dict[int, float]:
+        """Exact cosines of these passages, those that have a vector.
+
+        Args:
+            vector: one unit vector, shape (dimension,).
+        """
+        known, matrix = self._store.vectors_of(self._model, numbers)
+        return dict(zip(known, (matrix @ vector).tolist(), strict=True)) if known else {}
 
     def _current(self) -> tuple[_Followed | None, _Scan, int]:
         """The parts to search, brought up to the store's generation."""

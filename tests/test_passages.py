@@ -23,6 +23,7 @@ def sentences(text):
 @example(LONG_LINES[1], 150)
 @example(LONG_LINES[2], 150)
 @example(LONG_LINES[3], 150)
+@example("\n\n".join(["A heading and another one after it"] * 9), 20)
 def test_offsets_are_exact_and_nothing_but_white_space_is_lost(text, max_words):
     passages = cut_passages(Article("id", "Title", text), max_words)
     at = 0
