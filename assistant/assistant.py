@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant import answering
+from assistant import answering, feedback
 from assistant.answering import Composer
 from assistant.corpus import Corpus
 from assistant.embedding import Embedder, SentenceEmbedder
@@ -86,7 +86,9 @@ class Assistant:
         self._index = Index(
             self._corpus, self._store, self._vectors, embedder, settings.passage_words
         )
-        self._retriever = Retriever(self._store, self._vectors, embedder)
+        self._retriever = Retriever(
+            self._store, self._vectors, embedder, settings.retrieval, settings.abbreviations
+        )
         self._composer = Composer(
             self._store.article, settings.threshold, settings.answer_sentences
         )
@@ -136,6 +138,21 @@ class Assistant:
     def retrieve(self, question: str, limit: int) -> tuple[ScoredPassage, ...]:
         """The passages nearest to a question, best first, for programs that read themselves."""
         return self._retriever.search(" ".join(question.split()), limit)[1]
+
+    def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
+        """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
+
+        Args:
+            reason: one of `feedback.REASONS`.
+            remark: what the person has to say about it.
+
+        Raises:
+            SettingsError: the reason is none of them, or the remark is too long.
+            StoreError: the inbox cannot be written.
+        """
+        inbox = self.settings.evaluation_folder / feedback.INBOX
+        feedback.give(inbox, answer, reason, remark)
+        return inbox
 
     # ---- the models -------------------------------------------------------------------------
 

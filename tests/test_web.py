@@ -1,5 +1,6 @@
 """The page in a real browser, against the real server in its own process."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import BUNDLED, INTERVIEW
@@ -26,6 +28,35 @@ zebrafish ![pic](https:{EVIL}/p.png) are [harmless](javascript:window.__pwned=5)
 <form action="https:{EVIL}/f"><input name=password></form>
 <div style="position:fixed;inset:0;background:url(https:{EVIL}/b.png)">cover</div> **bold** `code` in tanks.
 """
+ANSWERED = {
+    "answered": True, "text": "…", "short_answer": None,
+    "citations": [{"title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$", "quote": "<script>window.__pwned=6</script> the mission"}],
+}  # fmt: skip
+REFUSED = {"answered": False, "text": "The articles do not answer this question.", "citations": []}
+
+
+def judged(id, text, outcome, **more):
+    """One question of a run file."""
+    plain = {"kind": "fact", "expected": [], "reference": "", "article_ids": [], "answer": REFUSED}
+    return {"id": id, "text": text, "outcome": outcome, **plain, **more}
+
+
+RUN = {
+    "format": 1, "name": "bundled-1", "created": "2026-11-24T22:15:00", "later": ["unknown"],
+    "dataset": {"name": f"![d](https:{EVIL}/d.png)", "questions": 3, "articles": 41},
+    "summary": {
+        "evidence hit@1": {"mean": 0.812, "low": 0.77, "high": 0.85, "count": 2},
+        "token F1": {"mean": None, "low": None, "high": None, "count": 0},
+    },
+    "questions": [
+        judged("q1", "Who chairs the harbour?", "rightly refused", kind="unanswerable-far"),
+        judged(
+            "q2", MAIN_QUESTION, "wrong sentence", expected=["intelligence"], answer=ANSWERED,
+            article_ids=[INTERVIEW, "gone.txt"], reference="It collects <i>intelligence</i>.",
+        ),
+        judged("q3", "<img src=x onerror=window.__pwned=7> \ud800", "**odd**", answer=None),
+    ],
+}  # fmt: skip
 BROWSER = ["chromium", "chromium-browser", "google-chrome"]
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -34,7 +65,21 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
+def evaluation(tmp_path_factory) -> Path:
+    """An evaluation folder with one run and its report."""
+    runs = tmp_path_factory.mktemp("evaluation") / "runs"
+    runs.mkdir()
+    (runs / "bundled-1.json").write_text(json.dumps(RUN))
+    (runs / "bundled-1.html").write_text(
+        "<!doctype html><title>Report</title><h1>Whole report</h1>"
+    )
+    (runs.parent / "secret.html").write_text("secret")
+    (runs / "link.html").symlink_to(runs.parent / "secret.html")
+    return runs.parent
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, evaluation) -> Iterator[str]:
     corpus = tmp_path_factory.mktemp("web") / "articles"
     shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
     (corpus / "hostile.md").write_text(HOSTILE)
@@ -42,6 +87,7 @@ def server(tmp_path_factory) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", str(corpus), "chat", "--port", "0"],
         stdout=subprocess.PIPE, stderr=log, text=True,
+        env=os.environ | {"ASSISTANT_EVALUATION": str(evaluation)},
     )  # fmt: skip
     address = None
     for line in process.stdout:
@@ -89,10 +135,12 @@ class Visit:
         expect(self.page.locator("#status")).to_contain_text("ready", timeout=90_000)
 
     def ask(self, question):
+        answers = self.page.locator("#chat .answer")
+        before = answers.count()
         self.page.locator("#question textarea, #question input").first.fill(question)
         self.page.locator("#send").click()
-        answers = self.page.locator("#chat .answer")
-        expect(answers.last.locator("h3")).to_be_visible(timeout=60_000)
+        expect(answers).to_have_count(before + 1, timeout=60_000)
+        expect(answers.last.locator("h2")).to_be_visible(timeout=60_000)
         return answers.last
 
     def harmless(self):
@@ -150,7 +198,7 @@ def test_a_deep_link_opens_its_article(visit):
 def test_a_refusal_shows_the_nearest_passages(visit):
     answer = visit().ask("What is the recipe for sourdough bread?")
     expect(answer).to_contain_text("The articles do not answer this question")
-    expect(answer.locator("h3")).to_have_text("Nearest passages")
+    expect(answer.locator("h2")).to_have_text("Nearest passages")
 
 
 def test_an_example_question_is_asked_by_a_click(visit):
@@ -229,12 +277,195 @@ def test_hostile_articles_and_questions_are_shown_as_text(visit):
     expect(seen.page.get_by_role("gridcell").filter(has_text="onerror").first).to_be_visible()
 
 
+def test_a_thumb_down_puts_the_answer_into_the_inbox(visit, evaluation):
+    seen = visit()
+    page = seen.page
+    seen.ask("What is the recipe for sourdough bread?")
+    answer = seen.ask(MAIN_QUESTION)
+    page.get_by_role("button", name="Dislike").last.click()
+    form = page.locator("#feedback")
+    expect(form).to_contain_text(f"What is wrong with the answer to “{MAIN_QUESTION}”?")
+    expect(form.get_by_label("Wrong source")).to_be_focused()
+    page.locator("#give").click()
+    expect(form).to_contain_text("Choose first what is wrong")
+    form.get_by_label("Missing fact").check()
+    form.get_by_label("Remark").fill("<b>He said more</b>\u2028in July")
+    page.locator("#give").click()
+    expect(page.get_by_text("Thank you")).to_be_visible()
+    expect(form).to_have_count(0)
+    (line,) = (evaluation / "inbox.jsonl").read_text().splitlines()
+    given = json.loads(line)
+    assert given["question"] == MAIN_QUESTION
+    assert given["answered"] is True
+    assert given["reason"] == "missing fact"
+    assert given["remark"] == "<b>He said more</b>\u2028in July"
+    quotes = [citation["quote"] for citation in given["citations"]]
+    assert MAIN_SENTENCE in quotes[0]
+    assert len(quotes) == answer.locator("blockquote").count()
+
+
+def test_a_thumb_up_or_a_change_of_mind_stores_nothing(visit, evaluation):
+    inbox = evaluation / "inbox.jsonl"
+    before = inbox.read_bytes() if inbox.exists() else b""
+    seen = visit()
+    page = seen.page
+    seen.ask(MAIN_QUESTION)
+    page.get_by_role("button", name="Like", exact=True).click()
+    expect(page.get_by_text("Thank you")).to_be_visible()
+    expect(page.locator("#feedback")).to_have_count(0)
+    for _ in range(2):  # after Cancel the thumb can be turned down again
+        page.get_by_role("button", name="Dislike", exact=True).click()
+        expect(page.locator("#feedback")).to_be_visible()
+        page.locator("#cancel").click()
+        expect(page.locator("#feedback")).to_have_count(0)
+    page.get_by_role("button", name="Dislike", exact=True).click()
+    expect(page.locator("#feedback")).to_be_visible()
+    page.get_by_role("button", name="Disliked").click()
+    expect(page.locator("#feedback")).to_have_count(0)
+    assert (inbox.read_bytes() if inbox.exists() else b"") == before
+
+
+def test_a_question_of_the_evaluation_is_asked_again(visit, tmp_path):
+    seen = visit()
+    page = seen.page
+    page.get_by_role("tab", name="Evaluation").click()
+    expect(page.locator("#run")).to_contain_text("bundled-1 2026-11-24 22:15:00")
+    summary = page.locator(".summary")
+    expect(summary.get_by_role("row", name="evidence hit@1 0.81 0.77 to 0.85")).to_be_visible()
+    expect(summary.get_by_role("row", name="token F1 – –")).to_be_visible()
+    expect(summary.get_by_role("row", name="wrong sentence 1")).to_be_visible()
+    cells = page.locator("#questions [role=gridcell][data-col='0']")
+    expect(cells).to_have_text(["wrong sentence", "**odd**", "rightly refused"])
+    page.get_by_role("gridcell", name=MAIN_QUESTION).click()
+    case = page.locator("#case")
+    expect(case).to_be_in_viewport()
+    expect(case).to_contain_text("It collects <i>intelligence</i>.")
+    expect(case).to_contain_text("gone.txt (not among these articles)")
+    seen.picture("evaluation", tmp_path)
+    case.locator("a.open").click()
+    expect(page.locator(".article-panel.open")).to_contain_text(MAIN_SENTENCE)
+    page.keyboard.press("Escape")
+    page.locator("#again").click()
+    answer = page.locator("#chat .answer")
+    expect(answer.locator("blockquote").first).to_contain_text(MAIN_SENTENCE, timeout=60_000)
+    expect(page.locator("#chat .asked")).to_have_text([MAIN_QUESTION])
+    # It is an answer like any other: the next question follows it, and feedback can be given.
+    seen.ask("What is the recipe for sourdough bread?")
+    expect(page.locator("#chat .asked")).to_have_count(2)
+    page.get_by_role("button", name="Dislike").first.click()
+    expect(page.locator("#feedback")).to_contain_text(MAIN_QUESTION)
+
+
+def test_the_questions_of_one_outcome_are_shown(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Evaluation").click()
+    page.get_by_label("Questions", exact=True).click()
+    page.get_by_role("option", name="rightly refused (1)").click()
+    cells = page.locator("#questions [role=gridcell][data-col='2']")
+    expect(cells).to_have_text(["Who chairs the harbour?"])
+    cells.click()
+    expect(page.locator("#case")).to_contain_text("The articles do not answer this question.")
+
+
+def test_hostile_text_of_a_run_is_shown_as_text(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Evaluation").click()
+    expect(page.locator("#run")).to_contain_text(f"![d](https:{EVIL}/d.png)")
+    case = page.locator("#case")
+    page.get_by_role("gridcell", name=MAIN_QUESTION).click()
+    expect(case).to_contain_text("<script>window.__pwned=6</script> the mission")
+    expect(case).to_contain_text(f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$")
+    page.get_by_role("gridcell", name="onerror").click()
+    expect(case).to_contain_text("Answered then: **odd**", ignore_case=True)
+    expect(case.locator(".asked")).to_have_text("<img src=x onerror=window.__pwned=7> ?")
+    panel = page.get_by_role("tabpanel", name="Evaluation")
+    assert panel.locator("img, script, form, iframe, video, strong, code, .katex").count() == 0
+
+
+def test_the_report_is_served_and_nothing_else(visit, evaluation, server):
+    page = visit().page
+    page.get_by_role("tab", name="Evaluation").click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open the whole report").click()
+    expect(opened.value.get_by_role("heading", name="Whole report")).to_be_visible()
+    found = httpx.get(f"{server}/evaluation/bundled-1.html")
+    assert found.headers["content-type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bundled-1.json", "bundled-1", "bundled-1.HTML", "", "nothing.html", "link.html",
+        "../secret.html", "..%2fsecret.html", "..%2f..%2fstore.sqlite3", "%2e%2e/secret.html",
+        "runs/bundled-1.html", "..%2fruns%2fbundled-1.html", "%2fetc%2fpasswd", "a%00.html", "*.html",
+    ],
+)  # fmt: skip
+def test_only_reports_of_runs_are_served(server, path):
+    # As bytes: httpx would resolve the dots itself.
+    url = httpx.URL(server).copy_with(raw_path=f"/evaluation/{path}".encode())
+    assert httpx.get(url).status_code == 404
+
+
+def test_a_run_that_cannot_be_read_is_named_and_none_is_said(visit, evaluation):
+    page = visit().page
+    runs = evaluation / "runs"
+    newer = runs / "newer.json"
+    page.get_by_role("tab", name="Evaluation").click()
+    expect(page.locator("#run")).to_contain_text("bundled-1")
+    try:
+        for content, said in [("{", "newer.json: is not JSON"), ("[]", "is not an evaluation run"), ('{"questions": [], "name": 1}', "is not an evaluation run")]:  # fmt: skip
+            newer.write_text(content)
+            page.locator("#refresh").click()
+            expect(page.locator("#run")).to_contain_text(said)
+            expect(page.locator("#questions")).to_have_count(0)
+        newer.unlink()
+        runs.rename(evaluation / "aside")
+        page.locator("#refresh").click()
+        expect(page.locator("#run")).to_contain_text("No evaluation has been run yet: make eval")
+    finally:
+        newer.unlink(missing_ok=True)
+        (evaluation / "aside").rename(runs)
+    page.locator("#refresh").click()
+    expect(page.locator("#run")).to_contain_text("bundled-1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_the_page(visit, scheme):
+    seen = visit(color_scheme=scheme)
+    page = seen.page
+
+    def check(tab):
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(300)  # colours fade
+        found = Axe().run(page).response["violations"]
+        serious = [v for v in found if v["impact"] in ("critical", "serious")]
+        assert [(tab, v["id"], v["nodes"][0]["html"]) for v in serious] == []
+        assert page.get_by_role("heading", level=1).count() == 1
+
+    seen.ask(MAIN_QUESTION)
+    page.get_by_role("button", name="Dislike").click()
+    expect(page.locator("#feedback")).to_be_visible()
+    check("Ask")
+    page.get_by_role("tab", name="Articles").click()
+    expect(page.get_by_role("gridcell").first).to_be_visible()
+    check("Articles")
+    page.get_by_role("tab", name="Evaluation").click()
+    page.get_by_role("gridcell", name=MAIN_QUESTION).click()
+    expect(page.locator("#case")).to_be_visible()
+    check("Evaluation")
+
+
 def test_the_page_fits_a_phone_and_the_dark(visit, tmp_path):
     phone = visit(viewport={"width": 390, "height": 844}, color_scheme="dark")
     phone.ask(MAIN_QUESTION)
-    width = phone.page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
     phone.picture("phone", tmp_path)
+    phone.page.get_by_role("tab", name="Evaluation").click()
+    phone.page.get_by_role("gridcell", name=MAIN_QUESTION).click()
+    expect(phone.page.locator("#case")).to_be_visible()
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_ten_people_at_once_get_their_own_answers(visit):
@@ -248,7 +479,7 @@ def test_ten_people_at_once_get_their_own_answers(visit):
         one.page.locator("#send").click()
     for word, one in seen.items():
         answer = one.page.locator("#chat .answer")
-        expect(answer.locator("h3")).to_be_visible(timeout=60_000)
+        expect(answer.locator("h2")).to_be_visible(timeout=60_000)
         expect(answer).to_have_count(1)
         expect(answer).to_contain_text(word)
         expect(one.page.locator("#chat .asked")).to_have_text([f"What is said about {word}?"])

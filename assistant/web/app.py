@@ -9,7 +9,7 @@ from typing import Any
 import click
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, Response
 
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError, CorpusError, SettingsError
@@ -56,6 +56,7 @@ def build_app(assistant: Assistant) -> FastAPI:
     import gradio
 
     from assistant.web.page import HEAD, STYLE, THEME, build_page
+    from assistant.web.runs import find_report
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -77,6 +78,13 @@ def build_app(assistant: Assistant) -> FastAPI:
             return JSONResponse({"error": str(error)}, 500)
         shown = ("id", "title", "source", "published", "url", "authors", "text")
         return JSONResponse({name: getattr(found, name) for name in shown})
+
+    @app.get("/evaluation/{name:path}")
+    def report(name: str) -> Response:
+        found = find_report(assistant.settings.evaluation_folder, name)
+        if found is None:
+            return JSONResponse({"error": "there is no such report"}, 404)
+        return FileResponse(found, media_type="text/html")
 
     @app.get("/favicon.ico")
     def favicon() -> FileResponse:

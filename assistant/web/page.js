@@ -68,14 +68,28 @@
   // end. Whoever scrolls is left alone.
   let asked = 0;
   let held = false;
-  new MutationObserver(() => {
+  function hold() {
     const questions = document.querySelectorAll("#chat .asked");
     held = held || questions.length > asked;
     asked = questions.length;
     if (held && asked) questions[asked - 1].scrollIntoView({ block: "start" });
-  }).observe(document, { childList: true, subtree: true });
+  }
   for (const act of ["wheel", "touchmove", "pointerdown"])
     window.addEventListener(act, () => { held = false; }, { passive: true });
+
+  // What a click opens further down, maybe out of sight: the form for feedback, and what is known
+  // of a question of the evaluation.
+  let form, question;
+  function reveal() {
+    const input = document.querySelector("#feedback input");
+    if (input && !form) input.focus();
+    form = input;
+    const shown = document.querySelector("#case .asked");
+    const text = shown && shown.textContent;
+    if (text && text !== question) document.querySelector("#case").scrollIntoView({ block: "nearest" });
+    question = text;
+  }
+  new MutationObserver(() => { hold(); reveal(); }).observe(document, { childList: true, subtree: true });
 
   window.addEventListener("hashchange", follow);
   // Gradio may run this script before or after the page is parsed.

@@ -45,7 +45,7 @@ def answer(found: Answer, complete: bool = True) -> str:
         parts.append(f'<p class="searched">Searched for: {shown(found.searched_for)}</p>')
     if complete and found.citations:
         heading = "Sources" if found.answered else "Nearest passages"
-        parts.append(f'<h3>{heading}</h3><div class="cards">')
+        parts.append(f'<h2>{heading}</h2><div class="cards">')
         parts.extend(map(card, _by_passage(found.citations)))
         parts.append("</div>")
     return "".join([*parts, "</div>"])

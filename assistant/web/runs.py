@@ -1,0 +1,169 @@
+"""Reads what `make eval` writes: the newest run, as far as the page shows it, and its report."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import StoreError
+
+FOLDER = "runs"
+"""Name of the folder of runs inside the evaluation folder."""
+
+MAIN_MEASURES = (
+    "evidence hit@1", "evidence hit@10", "evidence MRR", "contains answer", "token F1",
+    "evidence cited", "evidence cited first", "citation precision",
+    "false-answer rate", "false-refusal rate", "refusal AUROC",
+)  # fmt: skip
+"""The measures that are shown; the report has them all."""
+
+WRONG = (
+    "should have refused", "should have answered", "wrong sentence", "retrieved but not chosen",
+    "not retrieved",
+)  # fmt: skip
+RIGHT = ("right", "rightly refused")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A mean over the questions that have the measure, with its 95 % interval."""
+
+    name: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A sentence that was quoted, with the title of its article as it was then."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One question of a run: what was expected, and what was answered then."""
+
+    id: str
+    text: str
+    kind: str
+    outcome: str
+    expected: tuple[str, ...]
+    reference: str
+    article_ids: tuple[str, ...]
+    history: tuple[tuple[str, str], ...]
+    standalone: str
+    said: str
+    """The text of the answer, of which quotes are a part; empty when none was asked for."""
+    answered: bool
+    quotes: tuple[Quoted, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the evaluation."""
+
+    name: str
+    created: str
+    dataset: str
+    articles: int
+    measures: tuple[Measure, ...]
+    questions: tuple[Judged, ...]
+    """The wrong ones first."""
+    has_report: bool
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many questions ended how, the wrong ones first."""
+        return dict(Counter(question.outcome for question in self.questions))
+
+    def question(self, id: str) -> Judged | None:
+        """The question with an id."""
+        return next((question for question in self.questions if question.id == id), None)
+
+
+def newest_run(evaluation: Path) -> Run | None:
+    """The run that was written last; None while there is none.
+
+    Raises:
+        StoreError: its file cannot be read; names it.
+    """
+    files = [path for path in (evaluation / FOLDER).glob("*.json") if path.is_file()]
+    newest = max(files, key=lambda path: (path.stat().st_mtime, path.name), default=None)
+    return None if newest is None else read_run(newest)
+
+
+def read_run(path: Path) -> Run:
+    """A run from its file.
+
+    Raises:
+        StoreError: the file cannot be read, or is not a run; names it.
+    """
+    remedy = "remove the file or run `make eval` again"
+    try:
+        return _run(json.loads(path.read_bytes()), path)
+    except OSError as error:
+        raise StoreError(path, (error.strerror or str(error)).lower(), remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(path, "is not JSON", remedy) from error
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise StoreError(path, "is not an evaluation run", remedy) from error
+
+
+def find_report(evaluation: Path, name: str) -> Path | None:
+    """The report of that file name; only what lies in the folder of runs itself is ever found."""
+    reports = (evaluation / FOLDER).glob("*.html")
+    return next((p for p in reports if p.name == name and p.is_file() and not p.is_symlink()), None)
+
+
+def _run(found: dict[str, Any], path: Path) -> Run:
+    order = {outcome: at for at, outcome in enumerate(WRONG)}
+    order |= {outcome: len(WRONG) + 1 for outcome in RIGHT}
+    questions = map(_judged, found["questions"])
+    summary = found["summary"]
+    return Run(
+        name=path.stem,
+        created=_text(found["created"]).replace("T", " "),
+        dataset=_text(found["dataset"]["name"]),
+        articles=int(found["dataset"]["articles"]),
+        measures=tuple(_measure(name, summary[name]) for name in MAIN_MEASURES if name in summary),
+        # An outcome that this version does not know comes between the wrong and the right ones.
+        questions=tuple(sorted(questions, key=lambda q: order.get(q.outcome, len(WRONG)))),
+        has_report=find_report(path.parent.parent, f"{path.stem}.html") is not None,
+    )
+
+
+def _measure(name: str, found: dict[str, Any]) -> Measure:
+    mean, low, high = (
+        None if found[key] is None else float(found[key]) for key in ("mean", "low", "high")
+    )
+    return Measure(name, mean, low, high, int(found["count"]))
+
+
+def _judged(found: dict[str, Any]) -> Judged:
+    answer = found["answer"] or {"text": "", "answered": False, "citations": []}
+    return Judged(
+        id=_text(found["id"]),
+        text=_text(found["text"]),
+        kind=_text(found["kind"]),
+        outcome=_text(found["outcome"]),
+        expected=tuple(map(_text, found["expected"])),
+        reference=_text(found["reference"] or ""),
+        article_ids=tuple(map(_text, found["article_ids"])),
+        history=tuple(
+            (_text(t["question"]), _text(t["answer"])) for t in found.get("history") or ()
+        ),
+        standalone=_text(found.get("standalone") or ""),
+        said=_text(answer["text"]),
+        answered=bool(answer["answered"]),
+        quotes=tuple(Quoted(_text(c["title"]), _text(c["quote"])) for c in answer["citations"]),
+    )
+
+
+def _text(value: Any) -> str:
+    """A value as text; half a surrogate pair, which a page cannot hold, is replaced."""
+    return str(value).encode("utf-8", "replace").decode()
