@@ -1,55 +1,219 @@
-"""Asks the bundled questions of the bundled corpus: `make eval`, or `python -m eval [-v]`.
-
-A question counts as answered rightly when a sentence quoted holds one of its expected strings, as
-answered first when the first sentence does; an unanswerable one when it is refused.
-"""
+"""The command line of the evaluation: `python -m eval --help`."""
 
 import json
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any
 
-from assistant import open_assistant
+import click
+from tqdm import tqdm
 
-HERE = Path(__file__).parent
-CORPUS = HERE.parent / "corpus" / "articles"
+from assistant.errors import AssistantError
+from eval import datasets, gate, inbox
+from eval.ablate import ablate, table
+from eval.compare import Comparison, compare
+from eval.datasets import BUNDLED, BUNDLED_QUESTIONS, CACHE, Dataset
+from eval.judge import llm_judge
+from eval.report import write_report
+from eval.run import MEASURED, RUNS, evaluate, save
+
+RUN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def main() -> None:
-    lines = (HERE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    questions = [json.loads(line) for line in lines]
-    counts = {"first": 0, "quoted": 0, "refused": 0, "candidates": 0}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_assistant(corpus=CORPUS, data=Path(folder)) as assistant,
-    ):
-        assistant.sync()
-        for question in questions:
-            answer = assistant.ask(question["text"])
-            quotes = [c.quote for c in answer.citations] if answer.answered else []
-            held = [
-                any(a in " ".join(quote.split()) for a in question["answers"]) for quote in quotes
-            ]
-            counts["candidates"] += any(
-                a in s.passage.text for a in question["answers"] for s in answer.passages
+class _Commands(click.Group):
+    """Turns the program's errors into one line, as the command `assistant` does."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AssistantError as error:
+            click.echo(f"eval: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Commands, invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Measures the assistant; without a command, runs the bundled questions and the gate.
+
+    \b
+    python -m eval
+    python -m eval run --dataset ~/data/my-news --limit 100 --set candidates=40
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(bundled)
+
+
+@main.command()
+def bundled() -> None:
+    """Run the bundled questions and compare them with the floors of the baseline."""
+    run = _run(datasets.bundled())
+    problems = gate.failures(run, gate.read_baseline())
+    for problem in problems:
+        click.echo(f"below the gate: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+    click.echo("The gate is passed.")
+
+
+@main.command()
+@click.option("--dataset", default=BUNDLED, help="folder of a data set, or `bundled`")
+@click.option("--limit", type=int, help="ask a sample of so many questions")
+@click.option("--retrieval-only", is_flag=True, help="measure the ranking of passages alone")
+@click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="change a setting")
+@click.option("--judge", metavar="MODULE:NAME", help="also ask this llama-index LLM")
+@click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="folder of indexes")
+@click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="folder to keep it in")
+def run(
+    dataset: str,
+    limit: int | None,
+    retrieval_only: bool,
+    chosen: tuple[str, ...],
+    judge: str | None,
+    cache: Path,
+    runs: Path,
+) -> None:
+    """Run a data set, print the measures, keep the run and its report.
+
+    \b
+    python -m eval run --set threshold=0.4
+    python -m eval run --dataset ~/data/news --limit 100 --retrieval-only
+    """
+    asked = llm_judge(judge) if judge else None
+    _run(
+        _dataset(dataset, cache, limit),
+        runs,
+        retrieval_only=retrieval_only,
+        chosen=_settings(chosen),
+        judge=asked,
+    )
+
+
+@main.command("compare")
+@click.argument("run_a", type=RUN_FILE)
+@click.argument("run_b", type=RUN_FILE)
+def compare_(run_a: Path, run_b: Path) -> None:
+    """Say what RUN_B gains over RUN_A, and how sure that is.
+
+    \b
+    python -m eval compare eval/runs/before.json eval/runs/after.json
+    """
+    _print_comparison(compare(_read(run_a), _read(run_b)))
+
+
+@main.command()
+@click.argument("run_file", metavar="RUN", type=RUN_FILE)
+def report(run_file: Path) -> None:
+    """Write RUN as one HTML page beside it.
+
+    \b
+    python -m eval report eval/runs/bundled-20261124-221500.json
+    """
+    click.echo(write_report(_read(run_file), run_file.with_suffix(".html")))
+
+
+@main.command("ablate")
+@click.option("--dataset", default=BUNDLED, help="folder of a data set, or `bundled`")
+@click.option("--limit", type=int, help="ask a sample of so many questions")
+@click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="folder of indexes")
+def ablate_(dataset: str, limit: int | None, cache: Path) -> None:
+    """Print what each part is worth, as a table.
+
+    \b
+    python -m eval ablate
+    """
+    runs = ablate(
+        _dataset(dataset, cache, limit),
+        folder=RUNS,
+        started=lambda name: click.echo(name, err=True),
+    )
+    click.echo(table(runs))
+
+
+@main.command()
+def baseline() -> None:
+    """Run the bundled questions and make their measures the new floors of the gate.
+
+    \b
+    python -m eval baseline
+    """
+    floors = gate.baseline_of(_run(datasets.bundled()))
+    gate.BASELINE.write_text(json.dumps(floors, indent=2) + "\n", encoding="utf-8")
+    click.echo(f"The floors are in {gate.BASELINE}.")
+
+
+@main.command()
+@click.option(
+    "--inbox", "cases", type=click.Path(path_type=Path), default=datasets.HERE / "inbox.jsonl"
+)
+def adopt(cases: Path) -> None:
+    """Turn the reviewed cases of the feedback inbox into questions.
+
+    \b
+    python -m eval adopt
+    """
+    click.echo(f"{inbox.adopt(cases, BUNDLED_QUESTIONS)} questions adopted")
+
+
+def _dataset(name: str, cache: Path, limit: int | None) -> Dataset:
+    if name == BUNDLED:
+        return datasets.bundled(cache, limit)
+    return datasets.load(Path(name), cache, limit)
+
+
+def _settings(chosen: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` of the command line as settings; values are checked where they are read."""
+    for pair in chosen:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint="--set")
+    return dict(pair.split("=", 1) for pair in chosen)
+
+
+def _run(dataset: Dataset, folder: Path = RUNS, **chosen: Any) -> dict[str, Any]:
+    """Runs with a progress bar, prints the table, keeps run and report."""
+    done = evaluate(dataset, progress=lambda qs: tqdm(qs, desc=dataset.name, unit="q"), **chosen)
+    path = save(done, folder)
+    write_report(_read(path), path.with_suffix(".html"))
+    _print_summary(done)
+    click.echo(f"\nKept as {path}; the same as a page: {path.with_suffix('.html').name}")
+    return done
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _print_summary(done: dict[str, Any]) -> None:
+    known = done["dataset"]
+    click.echo(f"{known['name']}: {known['questions']} questions, {known['articles']} articles\n")
+    click.echo(f"{'measure':24} {'mean':>6}  95 % interval    questions")
+    for name, i in done["summary"].items():
+        click.echo(
+            f"{name:24} {i['mean']:6.3f}  {i['low']:.3f} to {i['high']:.3f}  {i['count']:>9}"
+        )
+    if done["latency"]:
+        click.echo(f"\n{'stage':24} {'p50 ms':>8} {'p95 ms':>8}")
+        for stage, seconds in done["latency"].items():
+            p50, p95 = seconds["p50"] * 1000, seconds["p95"] * 1000
+            click.echo(f"{stage:24} {p50:8.1f} {p95:8.1f}")
+
+
+def _print_comparison(found: Comparison) -> None:
+    click.echo(f"{'measure':24} {'b - a':>7}  95 % interval       p     wins losses  ties")
+    for name in MEASURED:
+        if name in found.differences:
+            d = found.differences[name]
+            click.echo(
+                f"{name:24} {d.difference:+7.3f}  {d.low:+.3f} to {d.high:+.3f}  {d.p_value:6.4f}"
+                f"  {d.wins:5} {d.losses:6} {d.ties:5}"
             )
-            counts["first"] += held[:1] == [True]
-            counts["quoted"] += any(held)
-            counts["refused"] += question["kind"] == "unanswerable" and not answer.answered
-            if "-v" in sys.argv:
-                verdict = (
-                    "ok" if any(held) or not (answer.answered or question["answers"]) else "--"
-                )
-                print(f"{verdict} {answer.confidence:.2f} {question['text']}")
-                print(f"      {(quotes or ['(refused)'])[0][:110]!r}")
-    answerable = sum(question["kind"] == "answerable" for question in questions)
-    print(f"answerable questions: {answerable}")
-    print(f"  answer among the candidates: {counts['candidates'] / answerable:.2f}")
-    print(f"  answer quoted: {counts['quoted'] / answerable:.2f}")
-    print(f"  answer quoted first: {counts['first'] / answerable:.2f}")
-    unanswerable = len(questions) - answerable
-    print(f"unanswerable questions: {unanswerable}")
-    print(f"  refused: {counts['refused'] / unanswerable:.2f}")
+    for title, flips in (("gained", found.gained), ("lost", found.lost)):
+        click.echo(f"\n{title}: {len(flips)}")
+        for flip in flips:
+            click.echo(f"  {flip.id}  {flip.text[:70]}  ({flip.before} → {flip.after})")
+    if found.only_in_one:
+        click.echo(f"\n{found.only_in_one} questions are in one run only")
 
 
 if __name__ == "__main__":

@@ -40,12 +40,13 @@ _TYPEWRITTEN = str.maketrans(
 )
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
+    """The text with single spaces for white space."""
     return " ".join(text.split())
 
 
 def _typewritten(text: str) -> str:
-    return _squeezed(text.translate(_TYPEWRITTEN))
+    return squeezed(text.translate(_TYPEWRITTEN))
 
 
 def article_ranking(article_ids: Iterable[str]) -> list[frozenset[str]]:
@@ -58,10 +59,10 @@ def evidence_ranking(texts: Iterable[str], evidence: Iterable[str]) -> list[froz
 
     White space is normalised, nothing else; evidence cut between two passages is in neither.
     """
-    sought = {gold: _squeezed(gold) for gold in evidence if gold.strip()}
+    sought = {gold: squeezed(gold) for gold in evidence if gold.strip()}
     return [
-        frozenset(gold for gold, squeezed in sought.items() if squeezed in text)
-        for text in map(_squeezed, texts)
+        frozenset(gold for gold, flat in sought.items() if flat in text)
+        for text in map(squeezed, texts)
     ]
 
 
@@ -110,7 +111,7 @@ def normalise_answer(text: str) -> str:
     here printed quotation marks and hyphens go too, and a printed dash or ellipsis parts words.
     """
     bare = text.lower().translate(_UNPUNCTUATED)
-    return _squeezed(re.sub(r"\b(a|an|the)\b", " ", bare))
+    return squeezed(re.sub(r"\b(a|an|the)\b", " ", bare))
 
 
 def exact_match(given: str, expected: Sequence[str]) -> float:
@@ -259,8 +260,8 @@ def evidence_hit(quotes: Sequence[str], evidence: Sequence[str]) -> float:
     A partial overlap counts for nothing, a short quote inside long evidence in full. nan without
     evidence.
     """
-    said = [squeezed for quote in quotes if (squeezed := _squeezed(quote))]
-    sought = [squeezed for gold in evidence if (squeezed := _squeezed(gold))]
+    said = [flat for quote in quotes if (flat := squeezed(quote))]
+    sought = [flat for gold in evidence if (flat := squeezed(gold))]
     held = [any(gold in quote or quote in gold for quote in said) for gold in sought]
     return sum(held) / len(held) if held else math.nan
 

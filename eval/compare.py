@@ -1,0 +1,69 @@
+"""Two runs of the same questions, measure by measure and question by question."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eval.gate import LOWER_IS_BETTER
+from eval.run import MEASURED
+from eval.statistics import Difference, paired_bootstrap
+
+RIGHT = frozenset(("right", "rightly refused"))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A question that went from right to wrong, or back."""
+
+    id: str
+    text: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the second run gains over the first."""
+
+    differences: dict[str, Difference]
+    gained: tuple[Flip, ...]
+    lost: tuple[Flip, ...]
+    only_in_one: int
+    """Questions that one of the runs did not ask."""
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
+    """Compares the questions that both runs asked; `first` is the older one."""
+    before = {question["id"]: question for question in first["questions"]}
+    after = {question["id"]: question for question in second["questions"]}
+    common = [identity for identity in before if identity in after]
+    pairs = [(before[identity], after[identity]) for identity in common]
+    differences = {}
+    for name in MEASURED:
+        both = [(_value(a, name), _value(b, name)) for a, b in pairs]
+        known = [(a, b) for a, b in both if a is not None and b is not None]
+        if known:
+            differences[name] = paired_bootstrap(*zip(*known, strict=True))
+    flips = [
+        Flip(a["id"], a["text"], a["outcome"], b["outcome"])
+        for a, b in pairs
+        if (a["outcome"] in RIGHT) != (b["outcome"] in RIGHT)
+    ]
+    return Comparison(
+        differences,
+        tuple(flip for flip in flips if flip.after in RIGHT),
+        tuple(flip for flip in flips if flip.before in RIGHT),
+        len(before.keys() ^ after.keys()),
+    )
+
+
+def _value(question: Mapping[str, Any], name: str) -> float | None:
+    """A measure of one question; the rates over all are means of these."""
+    answer = question["answer"]
+    answerable = not question["kind"].startswith("unanswerable")
+    if name in LOWER_IS_BETTER:
+        if answer is None or answerable != (name == "false-refusal rate"):
+            return None
+        return float(answer["answered"] != answerable)
+    value: float | None = question["measures"].get(name)
+    return value

