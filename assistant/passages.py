@@ -159,16 +159,15 @@ def _gather(text: str, max_words: int) -> Iterator[Span]:
                 current, size, headings = [], 0, 0
             current.append(span)
             size += words
-        headings = headings + 1 if _is_heading(text, paragraph) else 0
+        alone = len(paragraph) == 1 and is_heading(text[slice(*paragraph[0])])
+        headings = headings + 1 if alone else 0
     if current:
         yield current[0][0], current[-1][1]
 
 
-def _is_heading(text: str, paragraph: list[Span]) -> bool:
-    """A short line by itself that ends like no sentence."""
-    start, end = paragraph[0]
-    line = text[start:end]
-    return len(paragraph) == 1 and len(line.split()) <= MAX_HEADING_WORDS and line[-1].isalnum()
+def is_heading(line: str) -> bool:
+    """Whether a line is short and ends like no sentence."""
+    return len(line.split()) <= MAX_HEADING_WORDS and line[-1].isalnum()
 
 
 def _words(text: str, span: Span) -> int:

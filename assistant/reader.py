@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.embedding import CachedEmbedder, Embedder
-from assistant.passages import sentences_of
+from assistant.passages import is_heading, sentences_of
 from assistant.schema import Evidence, Passage, Query, ScoredPassage
 from assistant.terms import stem, words
 
@@ -60,16 +60,16 @@ READ_SENTENCES = 8
 SENTENCE_FEATURES = (
     "cosine of the sentence", "cosine with the sentence before", "cosine of the passage",
     "coverage", "coverage with neighbours", "coverage of passage and heading",
-    "log words", "reciprocal rank",
+    "coverage with the heading", "the same with neighbours", "fusion score", "log words",
+    "answer type", "log new names",
 )  # fmt: skip
-ANSWER_FEATURES = (
-    "highest logit", "cosine of the best sentence", "highest cosine of a passage",
-    "coverage of the best sentence with neighbours", "highest coverage of a passage",
-)  # fmt: skip
+ANSWER_FEATURES = ("highest logit", "cosine of the best sentence", "highest cosine of a passage")
 
 # Printed by `python -m eval.fit_reader`; run and scores in eval/LOG.md, 2026-11-24.
-SENTENCE_MODEL = LogisticModel(-8.840, (1.489, 1.125, 4.827, 0.742, 1.070, 2.505, -0.043, -0.205))
-ANSWER_MODEL = LogisticModel(-3.321, (0.445, 5.735, -0.313, 0.589, 1.959))
+SENTENCE_MODEL = LogisticModel(
+    -9.176, (1.806, 0.877, 4.225, 0.378, 0.003, 2.213, 0.673, 1.161, 0.399, -0.126, 0.783, -0.031)
+)
+ANSWER_MODEL = LogisticModel(1.087, (0.602, 5.878, -5.573))
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,19 @@ def sentence_features(
     sentences: list[Sentence] = []
     rows: list[list[float]] = []
     texts: list[str] = [query.expanded]
-    for rank, candidate in enumerate(candidates[:READ_SENTENCES], start=1):
+    asked = answer_type(query.text)
+    named = set(words(query.expanded))
+    for candidate in candidates[:READ_SENTENCES]:
         passage = candidate.passage
         spans = sentences_of(passage)
         own = [passage.text[s - passage.start : e - passage.start] for s, e in spans]
         bags = [_stems(text) for text in own]
-        whole = _coverage(query, set().union(_stems(passage.heading), *bags))
+        heading = _stems(passage.heading)
+        whole = _coverage(query, heading.union(*bags))
+        alone = all(map(is_heading, own))
         for i, (start, end) in enumerate(spans):
+            if is_heading(own[i]) and not alone:
+                continue  # it tells what follows it, and says nothing
             around = set().union(*bags[max(i - 1, 0) : i + 2])
             sentences.append(Sentence(passage, start, end, own[i]))
             texts += [own[i], f"{own[i - 1]} {own[i]}" if i else f"{passage.heading} {own[i]}"]
@@ -126,8 +132,12 @@ def sentence_features(
                     _coverage(query, bags[i]),
                     _coverage(query, around),
                     whole,
+                    _coverage(query, heading | bags[i]),
+                    _coverage(query, heading | around),
+                    candidate.score,
                     math.log1p(min(len(own[i].split()), 40)),
-                    1.0 / rank,
+                    float(asked is not None and asked.offered(own[i], named)),
+                    math.log1p(min(len(_new_names(own[i], named)), 6)),
                 ]
             )
     if not sentences:
@@ -138,14 +148,13 @@ def sentence_features(
 
 
 def answer_features(features: Features, model: LogisticModel) -> Features:
-    """One row of `ANSWER_FEATURES`, shape (1, 5), of all sentences' features."""
+    """One row of `ANSWER_FEATURES`, shape (1, 3), of all sentences' features.
+
+    A passage that is near the question while no sentence in it is speaks for a refusal.
+    """
     logits = model.bias + features @ np.array(model.weights)
     best = int(np.argmax(logits))
-    row = [
-        logits[best], features[best, 0], features[:, 2].max(),
-        features[best, 4], features[:, 5].max(),
-    ]  # fmt: skip
-    return np.array([row], dtype=np.float64)
+    return np.array([[logits[best], features[best, 0], features[:, 2].max()]], dtype=np.float64)
 
 
 def _stems(text: str) -> set[str]:
@@ -157,6 +166,65 @@ def _coverage(query: Query, bag: set[str]) -> float:
     total = sum(query.weights.values())
     held = bag.union(*(said for said, other in query.synonyms if other <= bag))
     return sum(w for s, w in query.weights.items() if s in held) / total if total else 0.0
+
+
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)*")
+
+
+def _new_names(sentence: str, named: set[str]) -> list[str]:
+    """Names inside a sentence that the question does not say."""
+    found = _NAME.findall(sentence)
+    return [name for name in found if not set(words(name)) <= named]
+
+
+@dataclass(frozen=True)
+class AnswerType:
+    """What a question asks for, and how a sentence that offers it looks (Li & Roth 2002)."""
+
+    question: re.Pattern[str]
+    sentence: re.Pattern[str]
+
+    def offered(self, sentence: str, named: set[str]) -> bool:
+        """Whether a sentence offers something of this type that the question does not say."""
+        return any(
+            not set(words(match.group())) <= named for match in self.sentence.finditer(sentence)
+        )
+
+
+_MONTHS = (
+    "January|February|March|April|May|June|July|August|September|October|November|December|"
+    "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+)
+_NUMBERS = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|thousands?|"
+    "million|billion|half|quarter"
+)
+
+
+def _type(question: str, sentence: str) -> AnswerType:
+    return AnswerType(re.compile(question, re.IGNORECASE), re.compile(sentence))
+
+
+ANSWER_TYPES = (
+    _type(r"^\W*(what|who)(’s|'s| is| are| was| were) [^,?]{1,60}\W*$",
+          r"\b(is|are|was|were|has been|have been) (an?|one|part)\b"),
+    _type(r"\b(when|what time|(what|which|until|start|end|founding) (year|date|month|day)|date)\b",
+          rf"\b(1[0-9]|20)\d\d\b|\b({_MONTHS})\b"),
+    _type(r"\bhow (many|much|long|large|big|far|old|high|tall|wide|often)\b"
+          r"|\b(number|size|length|width|height|population|percentage|share|gauge) of\b",
+          rf"\d[\d,.]*|\b({_NUMBERS})\b"),
+    _type(r"\bwho(m|se)?\b|\bname of the\b", _NAME.pattern),
+    _type(r"\bwhere\b|\b(which|what) (city|town|country|place|village|region|river)\b",
+          r"\b(?:in|at|to|from|near|of|is) (?:the )?[A-Z][\w’'-]+"),
+    _type(r"\bwhy\b|\bhow come\b|\breasons?\b",
+          r"\b([Bb]ecause|[Ss]ince|so that|in order|due to|as a result|[Tt]herefore|[Aa]s|to)\b"),
+)  # fmt: skip
+"""The first whose question matches counts."""
+
+
+def answer_type(question: str) -> AnswerType | None:
+    """What the question asks for; None when its words do not tell."""
+    return next((kind for kind in ANSWER_TYPES if kind.question.search(question)), None)
 
 
 _VERBS = (

@@ -3,10 +3,10 @@
     python -m eval.fit_reader PATH/TO/reader-train
 
 The folder holds `spans.jsonl.gz` and `sentence-selection.jsonl.gz` (question, context, labelled
-answer). Texts become articles of a temporary corpus, questions go through the real retriever; a
-question counts as unanswerable when the passages of its own text are taken out of the candidates.
-Split by text, four fifths to fit. Prints the constants for `assistant/reader.py` and the scores on
-the fifth that was held out.
+answer). Texts become articles of a temporary corpus, questions go through the real retriever. A
+question counts as unanswerable when its text is taken out of the candidates (far), and when only
+the sentences that answer it are (near). Split by text, four fifths to fit. Prints the constants for
+`assistant/reader.py` and the scores on the fifth that was held out.
 """
 
 import gzip
@@ -40,8 +40,8 @@ from assistant.store import Entry, Store
 from assistant.vectors import VectorIndex
 
 SEED = 7
-CONTEXTS = 700
-QUESTIONS = 700
+CONTEXTS = 900
+QUESTIONS = 1200
 CANDIDATES = 24
 PENALTY = 0.001
 
@@ -136,10 +136,16 @@ def _is_gold(sentence: Sentence, example: Example) -> bool:
     )
 
 
-def fit(x: np.ndarray, y: np.ndarray) -> LogisticModel:
-    """Plain logistic regression on standardised features, folded back to raw ones."""
+def fit(x: np.ndarray, y: np.ndarray, balanced: bool = False) -> LogisticModel:
+    """Plain logistic regression on standardised features, folded back to raw ones.
+
+    Args:
+        balanced: both classes weigh the same, however many rows they have.
+    """
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
-    model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, y)
+    model = LogisticRegression(
+        C=1.0, max_iter=1000, class_weight="balanced" if balanced else None
+    ).fit((x - mean) / scale, y)
     weights = model.coef_[0] / scale
     return LogisticModel(float(model.intercept_[0] - weights @ mean), tuple(map(float, weights)))
 
@@ -170,16 +176,22 @@ def fit_listwise(rows: list[Row], used: np.ndarray) -> LogisticModel:
     return LogisticModel(platt.bias, tuple(float(platt.weights[0] * w) for w in weights * used))
 
 
-def answer_rows(rows: list[Row], model: LogisticModel) -> tuple[np.ndarray, np.ndarray]:
-    """Answerable and unanswerable questions: features and labels."""
-    x, y = [], []
+def answer_rows(rows: list[Row], model: LogisticModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features of questions with their answer, 1, without its text, 0, and without its sentences,
+    0; the labels; and which of the unanswerable are near.
+    """
+    x, y, near = [], [], []
     for row in rows:
-        x.append(answer_features(row.features, model)[0])
-        y.append(1)
-        if row.hidden is not None:
-            x.append(answer_features(row.hidden, model)[0])
-            y.append(0)
-    return np.array(x), np.array(y)
+        for features, label, is_near in (
+            (row.features, 1, False),
+            (row.hidden, 0, False),
+            (row.features[~row.labels], 0, True),
+        ):
+            if features is not None and len(features):
+                x.append(answer_features(features, model)[0])
+                y.append(label)
+                near.append(is_near)
+    return np.array(x), np.array(y), np.array(near)
 
 
 def main() -> None:
@@ -188,6 +200,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         retriever = index(articles, Path(folder), embedder)
         measured = [(e, measure(e, retriever)) for e in examples]
+        retriever.close()
         retriever.store.close()
     rows = [(e, row) for e, row in measured if row is not None]
     print(f"{len(rows)} of {len(examples)} questions have their sentence among the candidates")
@@ -201,11 +214,13 @@ def main() -> None:
     for feature, name in enumerate(SENTENCE_FEATURES):
         without = used * (np.arange(len(used)) != feature)
         _report(f"without {name}", test, fit_listwise(train, without))
-    ax, ay = answer_rows(train, model)
-    tx, ty = answer_rows(test, model)
-    answer = fit(ax, ay)
+    ax, ay, _ = answer_rows(train, model)
+    tx, ty, near = answer_rows(test, model)
+    answer = fit(ax, ay, balanced=True)
     probabilities = answer(tx)
-    print(f"answerable or not: AUC {roc_auc_score(ty, probabilities):.3f}")
+    for name, others in (("far", ~near), ("near", near)):
+        some = (ty == 1) | others
+        print(f"answerable or {name}: AUC {roc_auc_score(ty[some], probabilities[some]):.3f}")
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
         said = probabilities >= threshold
         print(
