@@ -9,8 +9,9 @@ from typing import Literal
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
 from assistant.embedding import Embedder
 from assistant.schema import Passage, Query, ScoredPassage
+from assistant.spelling import corrected
 from assistant.store import Store
-from assistant.terms import content_words, stem, words
+from assistant.terms import content_words, stem, stems, words
 from assistant.vectors import VectorIndex
 
 DEPTH = 50
@@ -68,7 +69,7 @@ class Retriever:
         question = question[:MAX_QUESTION]
         with self.store.snapshot():
             known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
-            expansion = expand(question, known)
+            expansion = expand(self._spelled(question, known), known)
             frequencies = self.store.document_frequencies(_stems(expansion))
             query = _query(question, expansion, frequencies, self.store.counts()[1])
         # Beside each other: SQLite and the model both leave Python's lock.
@@ -88,6 +89,15 @@ class Retriever:
     def close(self) -> None:
         """Ends the threads of the lexical searches."""
         self._beside.shutdown()
+
+    def _spelled(self, question: str, known: Mapping[str, str]) -> str:
+        """The question without misspelled words, where the articles have words for them."""
+        short = {stem(form.lower()) for form in known}
+        counts = self.store.document_frequencies(stems(question))
+        unknown = [s for s, count in counts.items() if not count and s not in short]
+        if not unknown:
+            return question
+        return corrected(question, unknown, self.store.vocabulary(), self.store.word_of)
 
     def _lexical(
         self, expansion: Expansion, frequencies: dict[str, int]

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from assistant.embedding import Vectors
 from assistant.errors import StoreError
 from assistant.schema import Article, ArticleSummary, Passage, Progress
+from assistant.terms import stem, words
 
 SCHEMA_VERSION = 1
 
@@ -84,6 +85,7 @@ class Store:
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._note = folder / "writer.json"
         self._abbreviations: tuple[int, dict[str, str]] = (-1, {})
+        self._vocabulary: tuple[int, list[str]] = (-1, [])
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
             self._create()
@@ -382,9 +384,8 @@ class Store:
         Args:
             expression: FTS5 syntax, every term already quoted; `retrieval` makes it.
         """
-        # The heading is worth half a word of the text: see eval/LOG.md, 2026-11-24.
         rows = self._rows(
-            """SELECT rowid, -bm25(lexical, 0.5, 1.0) AS score FROM lexical
+            """SELECT rowid, -bm25(lexical) AS score FROM lexical
                WHERE lexical MATCH ? ORDER BY score DESC LIMIT ?""",
             (expression, limit),
         )
@@ -392,11 +393,29 @@ class Store:
 
     def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
         """In how many passages each stem occurs; 0 where it does not."""
-        found = {stem: 0 for stem in stems}
-        for stem in found:
-            rows = self._rows("SELECT doc FROM lexical_terms WHERE term = ?", (stem,))
-            found[stem] = int(rows[0][0]) if rows else 0
+        found = dict.fromkeys(stems, 0)
+        for term in found:
+            rows = self._rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
+            found[term] = int(rows[0][0]) if rows else 0
         return found
+
+    def vocabulary(self) -> list[str]:
+        """All stems of the full-text index, the most frequent first."""
+        generation = self.generation()
+        if self._vocabulary[0] != generation:
+            rows = self._rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term")
+            self._vocabulary = generation, [str(row[0]) for row in rows]
+        return self._vocabulary[1]
+
+    def word_of(self, wanted: str) -> str:
+        """A whole word with this stem, as some article writes it, in lower case."""
+        rows = self._rows(
+            """SELECT heading || ' ' || text FROM lexical WHERE lexical MATCH ?
+               LIMIT 1""",
+            (f'"{wanted}"',),
+        )
+        found = words(str(rows[0][0])) if rows else []
+        return next((word for word in found if stem(word) == wanted), wanted)
 
     def articles_without_vectors(self, model: str) -> list[str]:
         """The ids of articles with a passage that has no vector of this model."""

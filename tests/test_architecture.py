@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"errors", "schema"},
     {"settings", "terms"},
-    {"passages", "embedding", "abbreviations", "sources"},
+    {"passages", "embedding", "abbreviations", "spelling", "sources"},
     {"reader", "store", "corpus", "suggestions"},
     {"vectors"},
     {"index", "retrieval"},
@@ -28,6 +28,7 @@ DOORS = {
     "transformers": {"embedding.py"},
     "llama_index": {"llamaindex.py"},
     "sqlite3": {"store.py"},
+    "rapidfuzz": {"spelling.py"},
     "snowballstemmer": {"terms.py"},
     "trafilatura": {"sources/html.py"},
     "charset_normalizer": {"sources/decoding.py"},

@@ -40,6 +40,13 @@ def test_questions_are_answered_with_a_sentence_that_holds_the_answer(bundled, q
     assert any(expected in citation.quote for citation in answer.citations)
 
 
+def test_a_misspelled_question_is_answered_and_says_what_was_searched_for(bundled):
+    answer = bundled.ask("what did Galuzn say about the EU mision")
+    assert MAIN_SENTENCE in answer.citations[0].quote
+    assert "galuzin say about the EU (European Union) mission" in answer.searched_for
+    assert answer.question == "what did Galuzn say about the EU mision"
+
+
 def test_every_citation_stands_where_it_says(bundled):
     for question in (MAIN_QUESTION, "What is the CSTO?", "When was the EAEU treaty signed?"):
         for citation in bundled.ask(question).citations:
