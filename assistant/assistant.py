@@ -18,6 +18,7 @@ from assistant.corpus import Corpus
 from assistant.embedding import Embedder, SentenceEmbedder
 from assistant.errors import ArticleError, CorpusError
 from assistant.index import Index
+from assistant.lexical import LexicalIndex
 from assistant.reader import FeatureReader, Reader
 from assistant.retrieval import Retriever
 from assistant.schema import (
@@ -87,8 +88,9 @@ class Assistant:
             self._corpus, self._store, self._vectors, embedder, settings.passage_words
         )
         self._retriever = Retriever(
-            self._store, self._vectors, embedder, settings.retrieval, settings.abbreviations
-        )
+            self._store, LexicalIndex(self._store), self._vectors, embedder,
+            settings.retrieval, settings.abbreviations,
+        )  # fmt: skip
         self._composer = Composer(
             self._store.article, settings.threshold, settings.answer_sentences
         )

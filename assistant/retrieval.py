@@ -8,6 +8,7 @@ from typing import Literal
 
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
 from assistant.embedding import Embedder
+from assistant.lexical import LexicalIndex
 from assistant.schema import Passage, Query, ScoredPassage
 from assistant.spelling import corrected
 from assistant.store import Store
@@ -57,6 +58,7 @@ class Retriever:
     """Finds the passages of a question; any thread."""
 
     store: Store
+    lexical: LexicalIndex
     vectors: VectorIndex
     embedder: Embedder
     mode: Mode = "hybrid"
@@ -70,7 +72,7 @@ class Retriever:
         with self.store.snapshot():
             known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
             expansion = expand(self._spelled(question, known), known)
-            frequencies = self.store.document_frequencies(_stems(expansion))
+            frequencies = self.lexical.document_frequencies(_stems(expansion))
             query = _query(question, expansion, frequencies, self.store.counts()[1])
         # Beside each other: SQLite and the model both leave Python's lock.
         matching = self._beside.submit(self._lexical, expansion, frequencies)
@@ -93,17 +95,17 @@ class Retriever:
     def _spelled(self, question: str, known: Mapping[str, str]) -> str:
         """The question without misspelled words, where the articles have words for them."""
         short = {stem(form.lower()) for form in known}
-        counts = self.store.document_frequencies(stems(question))
+        counts = self.lexical.document_frequencies(stems(question))
         unknown = [s for s, count in counts.items() if not count and s not in short]
         if not unknown:
             return question
-        return corrected(question, unknown, self.store.vocabulary(), self.store.word_of)
+        return corrected(question, unknown, self.lexical.vocabulary(), self.lexical.word_of)
 
     def _lexical(
         self, expansion: Expansion, frequencies: dict[str, int]
     ) -> list[tuple[int, float]]:
         expression = match_expression(expansion, frequencies) if self.mode != "dense" else ""
-        return self.store.match(expression, DEPTH) if expression else []
+        return self.lexical.match(expression, DEPTH) if expression else []
 
 
 def _stems(expansion: Expansion) -> tuple[str, ...]:

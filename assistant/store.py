@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from assistant.embedding import Vectors
 from assistant.errors import StoreError
 from assistant.schema import Article, ArticleSummary, Passage, Progress
-from assistant.terms import stem, words
 
 SCHEMA_VERSION = 1
 
@@ -85,7 +84,6 @@ class Store:
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._note = folder / "writer.json"
         self._abbreviations: tuple[int, dict[str, str]] = (-1, {})
-        self._vocabulary: tuple[int, list[str]] = (-1, [])
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
             self._create()
@@ -173,7 +171,8 @@ class Store:
             with self._errors():
                 connection.execute("COMMIT")
 
-    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT; for this module and `lexical`, which know the tables."""
         with self._errors():
             return self._connection().execute(sql, parameters).fetchall()
 
@@ -269,7 +268,7 @@ class Store:
 
     def meta(self, key: str) -> str | None:
         """A small fact kept with `set_meta`."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
     def generation(self) -> int:
@@ -278,18 +277,18 @@ class Store:
 
     def counts(self) -> tuple[int, int]:
         """How many articles and passages are live."""
-        rows = self._rows("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)")
+        rows = self.rows("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)")
         return int(rows[0][0]), int(rows[0][1])
 
     def records(self) -> dict[str, Record]:
         """What is indexed, by path."""
-        rows = self._rows("SELECT id, path, digest, recipe, stamp, origin FROM articles")
+        rows = self.rows("SELECT id, path, digest, recipe, stamp, origin FROM articles")
         return {row[1]: Record(*row) for row in rows}
 
     def articles(self, matching: str = "") -> list[ArticleSummary]:
         """All articles whose title, source or id contains the words given, newest first."""
         like = "%" + matching.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        rows = self._rows(
+        rows = self.rows(
             """SELECT id, title, url, source, published, path, words,
                       (SELECT count(*) FROM passages WHERE article = articles.number)
                FROM articles
@@ -301,7 +300,7 @@ class Store:
 
     def article(self, article_id: str) -> Article | None:
         """One article with its text."""
-        rows = self._rows(
+        rows = self.rows(
             """SELECT id, title, text, url, source, authors, published, language, path
                FROM articles WHERE id = ?""",
             (article_id,),
@@ -318,20 +317,20 @@ class Store:
         for start in range(0, len(numbers), 500):
             some = [int(number) for number in numbers[start : start + 500]]
             marks = ",".join("?" * len(some))
-            for row in self._rows(f"{_PASSAGE} WHERE p.number IN ({marks})", some):
+            for row in self.rows(f"{_PASSAGE} WHERE p.number IN ({marks})", some):
                 found[row[0]] = _passage(row)
         return found
 
     def passages_of(self, article_id: str) -> list[Passage]:
         """The passages of one article, in order."""
-        rows = self._rows(f"{_PASSAGE} WHERE a.id = ? ORDER BY p.position", (article_id,))
+        rows = self.rows(f"{_PASSAGE} WHERE a.id = ? ORDER BY p.position", (article_id,))
         return [_passage(row) for row in rows]
 
     def abbreviations(self) -> dict[str, str]:
         """Short form to the long form that most articles give it."""
         generation = self.generation()
         if self._abbreviations[0] != generation:  # 2 ms for 10,000 articles, at every question
-            rows = self._rows(
+            rows = self.rows(
                 "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
             )
             self._abbreviations = generation, {str(short): str(long) for short, long in rows}
@@ -344,7 +343,7 @@ class Store:
             some = list(digests[start : start + 500])
             marks = ",".join("?" * len(some))
             sql = f"SELECT digest, vector FROM embeddings WHERE model = ? AND digest IN ({marks})"
-            for digest, vector in self._rows(sql, [model, *some]):
+            for digest, vector in self.rows(sql, [model, *some]):
                 found[digest] = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
         return found
 
@@ -353,7 +352,7 @@ class Store:
 
         float16 on disk costs 4e-5 of an inner product and loads three times as fast as float32.
         """
-        rows = self._rows(
+        rows = self.rows(
             """SELECT p.number, e.vector FROM passages p
                JOIN embeddings e ON e.digest = p.digest AND e.model = ?
                WHERE p.number > ? ORDER BY p.number""",
@@ -365,7 +364,7 @@ class Store:
     def vectors_of(self, model: str, numbers: Sequence[int]) -> tuple[list[int], Vectors]:
         """Numbers and vectors of those of these passages that are live; up to 500."""
         marks = ",".join("?" * len(numbers))
-        rows = self._rows(
+        rows = self.rows(
             f"""SELECT p.number, e.vector FROM passages p
                 JOIN embeddings e ON e.digest = p.digest AND e.model = ?
                 WHERE p.number IN ({marks})""",
@@ -375,51 +374,12 @@ class Store:
 
     def numbers(self) -> NDArray[np.int64]:
         """The numbers of all live passages, ascending."""
-        rows = self._rows("SELECT number FROM passages ORDER BY number")
+        rows = self.rows("SELECT number FROM passages ORDER BY number")
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-
-    def match(self, expression: str, limit: int) -> list[tuple[int, float]]:
-        """Full-text search: (passage number, BM25 score, higher is better), best first.
-
-        Args:
-            expression: FTS5 syntax, every term already quoted; `retrieval` makes it.
-        """
-        rows = self._rows(
-            """SELECT rowid, -bm25(lexical) AS score FROM lexical
-               WHERE lexical MATCH ? ORDER BY score DESC LIMIT ?""",
-            (expression, limit),
-        )
-        return [(int(number), float(score)) for number, score in rows]
-
-    def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
-        """In how many passages each stem occurs; 0 where it does not."""
-        found = dict.fromkeys(stems, 0)
-        for term in found:
-            rows = self._rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
-            found[term] = int(rows[0][0]) if rows else 0
-        return found
-
-    def vocabulary(self) -> list[str]:
-        """All stems of the full-text index, the most frequent first."""
-        generation = self.generation()
-        if self._vocabulary[0] != generation:
-            rows = self._rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term")
-            self._vocabulary = generation, [str(row[0]) for row in rows]
-        return self._vocabulary[1]
-
-    def word_of(self, wanted: str) -> str:
-        """A whole word with this stem, as some article writes it, in lower case."""
-        rows = self._rows(
-            """SELECT heading || ' ' || text FROM lexical WHERE lexical MATCH ?
-               LIMIT 1""",
-            (f'"{wanted}"',),
-        )
-        found = words(str(rows[0][0])) if rows else []
-        return next((word for word in found if stem(word) == wanted), wanted)
 
     def articles_without_vectors(self, model: str) -> list[str]:
         """The ids of articles with a passage that has no vector of this model."""
-        rows = self._rows(
+        rows = self.rows(
             """SELECT DISTINCT a.id FROM passages p JOIN articles a ON a.number = p.article
                LEFT JOIN embeddings e ON e.digest = p.digest AND e.model = ?
                WHERE e.digest IS NULL ORDER BY a.id""",
@@ -436,7 +396,7 @@ class Store:
 
     def check(self) -> list[str]:
         """What is wrong with the file; nothing, when all is well. Slow on a large store."""
-        problems = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        problems = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
         try:
             with self._transaction() as connection:
                 connection.execute(

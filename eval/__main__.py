@@ -13,9 +13,10 @@ from eval import datasets, gate, inbox
 from eval.ablate import ablate, table
 from eval.compare import Comparison, compare
 from eval.datasets import BUNDLED, BUNDLED_QUESTIONS, CACHE, Dataset
+from eval.glossary import MEASURED
 from eval.judge import llm_judge
 from eval.report import write_report
-from eval.run import MEASURED, RUNS, evaluate, save
+from eval.run import RUNS, evaluate, save
 
 RUN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

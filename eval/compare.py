@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval.gate import LOWER_IS_BETTER
-from eval.run import MEASURED
+from eval.glossary import LOWER_IS_BETTER, MEASURED, RIGHT
 from eval.statistics import Difference, paired_bootstrap
-
-RIGHT = frozenset(("right", "rightly refused"))
 
 
 @dataclass(frozen=True)

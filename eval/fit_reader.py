@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from assistant.embedding import CachedEmbedder, Embedder, SentenceEmbedder
+from assistant.lexical import LexicalIndex
 from assistant.passages import cut_passages
 from assistant.reader import (
     ANSWER_FEATURES,
@@ -108,14 +109,15 @@ def index(articles: dict[str, Article], folder: Path, embedder: Embedder) -> Ret
     """A store with the articles, searched by exact scan."""
     store = Store(folder)
     cut = [(article, tuple(cut_passages(article, 150))) for article in articles.values()]
-    vectors = embedder.encode([p.embedded_text for _, passages in cut for p in passages])
+    rows = embedder.encode([p.embedded_text for _, passages in cut for p in passages])
     entries, at = [], 0
     for article, passages in cut:
-        entries.append(Entry(article, passages, vectors[at : at + len(passages)], {}, "fit", ""))
+        entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "fit", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
     print(f"{len(articles)} texts, {at} passages")
-    return Retriever(store, VectorIndex(store, folder / "chroma", embedder.fingerprint), embedder)
+    vectors = VectorIndex(store, folder / "chroma", embedder.fingerprint)
+    return Retriever(store, LexicalIndex(store), vectors, embedder)
 
 
 def measure(example: Example, retriever: Retriever) -> Row | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.datasets import HERE
+from eval.glossary import LOWER_IS_BETTER
 
 BASELINE = HERE / "baseline.json"
-LOWER_IS_BETTER = frozenset(("false-answer rate", "false-refusal rate"))
 GATED = (
     "article MRR", "evidence hit@1", "evidence hit@5", "evidence MRR", "token F1",
     "contains answer", "semantic similarity", "item recall", "citation recall",

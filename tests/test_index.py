@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from assistant.errors import ArticleError, CorpusError
+from assistant.lexical import LexicalIndex
 from assistant.terms import stem
 
 from .conftest import WordEmbedder
@@ -250,6 +251,6 @@ def test_stems_equal_those_of_the_full_text_index(folder):
     folder.write("a.txt", words)
     with folder.open() as assistant:
         assistant.sync()
-        store = assistant._store  # the one place where two tokenizers must agree
+        lexical = LexicalIndex(assistant._store)  # two tokenizers must agree
         wanted = [stem(word) for word in words.replace("ï", "i").replace("é", "e").split()]
-        assert [s for s, count in store.document_frequencies(wanted).items() if not count] == []
+        assert [s for s, count in lexical.document_frequencies(wanted).items() if not count] == []

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from eval import plots, report
-from eval.run import MEASURED
+from eval.glossary import MEASURED, MEASURES
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -232,7 +232,7 @@ def test_nan_is_as_null(run):
 
 
 def test_every_measure_of_a_run_has_a_group_and_a_meaning():
-    meanings = {name: text for group in report.MEASURES.values() for name, text in group.items()}
+    meanings = {name: text for group in MEASURES.values() for name, text in group.items()}
     assert set(meanings) == set(MEASURED)
     assert all(meanings.values())
 

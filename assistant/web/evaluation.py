@@ -1,6 +1,5 @@
 """The tab that shows the newest evaluation run, and asks one of its questions again."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +10,11 @@ from assistant.assistant import Assistant
 from assistant.errors import AssistantError
 from assistant.web import render
 from assistant.web.runs import Judged, Measure, Run, newest_run
-from assistant.web.wiring import on
+from assistant.web.wiring import Ask, on
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
 NO_RUN = "No evaluation has been run yet: `make eval` runs one."
-
-Ask = Callable[[Callable[..., Any], Any], Any]
-"""Wires an event so that it asks the question that a component holds."""
 
 
 def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask) -> None:

@@ -7,6 +7,10 @@ CONCURRENT = 32
 """Questions answered at once; Gradio's own default is one."""
 
 
+Ask = Callable[[Callable[..., Any], Any], Any]
+"""Wires an event so that it asks the question that a component holds."""
+
+
 def on(
     event: Callable[..., Any], fn: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
 ) -> Any:

@@ -1,0 +1,57 @@
+"""The lexical index: BM25 and vocabulary of the full-text tables that the store keeps.
+
+SQLite's FTS5 with Porter stems, written in the same transaction as the passages, so that it never
+lags behind them. Heading and text weigh the same: the best on training questions of 0 to 4 times
+(eval/LOG.md, 2026-11-24).
+"""
+
+from collections.abc import Sequence
+
+from assistant.store import Store
+from assistant.terms import stem, words
+
+
+class LexicalIndex:
+    """Full-text search over one store; any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vocabulary: tuple[int, list[str]] = (-1, [])
+
+    def match(self, expression: str, limit: int) -> list[tuple[int, float]]:
+        """(passage number, BM25 score, higher is better) of the best passages, best first.
+
+        Args:
+            expression: FTS5 syntax, every term already quoted; `retrieval` makes it.
+        """
+        rows = self._store.rows(
+            """SELECT rowid, -bm25(lexical) AS score FROM lexical
+               WHERE lexical MATCH ? ORDER BY score DESC LIMIT ?""",
+            (expression, limit),
+        )
+        return [(int(number), float(score)) for number, score in rows]
+
+    def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
+        """In how many passages each stem occurs; 0 where it does not."""
+        found = dict.fromkeys(stems, 0)
+        for term in found:
+            rows = self._store.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
+            found[term] = int(rows[0][0]) if rows else 0
+        return found
+
+    def vocabulary(self) -> list[str]:
+        """All stems, the most frequent first."""
+        generation = self._store.generation()
+        if self._vocabulary[0] != generation:
+            rows = self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term")
+            self._vocabulary = generation, [str(row[0]) for row in rows]
+        return self._vocabulary[1]
+
+    def word_of(self, wanted: str) -> str:
+        """A whole word with this stem, as some article writes it, in lower case."""
+        rows = self._store.rows(
+            "SELECT heading || ' ' || text FROM lexical WHERE lexical MATCH ? LIMIT 1",
+            (f'"{wanted}"',),
+        )
+        found = words(str(rows[0][0])) if rows else []
+        return next((word for word in found if stem(word) == wanted), wanted)
