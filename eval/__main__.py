@@ -14,7 +14,6 @@ from eval.ablate import ablate, table
 from eval.compare import Comparison, compare
 from eval.datasets import BUNDLED, BUNDLED_QUESTIONS, CACHE, Dataset
 from eval.glossary import MEASURED
-from eval.judge import llm_judge
 from eval.report import write_report
 from eval.run import RUNS, evaluate, save
 
@@ -80,7 +79,11 @@ def run(
     python -m eval run --set threshold=0.4
     python -m eval run --dataset ~/data/news --limit 100 --retrieval-only
     """
-    asked = llm_judge(judge) if judge else None
+    asked = None
+    if judge:
+        from eval.judge import llm_judge  # llama-index takes a second to import
+
+        asked = llm_judge(judge)
     _run(
         _dataset(dataset, cache, limit),
         runs,

@@ -4,7 +4,6 @@ Never the default: it costs calls, sends the passages to the model, and its scor
 model. The offline measures need none of it.
 """
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -14,8 +13,7 @@ from llama_index.core.llms import LLM
 from assistant.errors import ModelError
 from assistant.schema import Answer
 from eval.datasets import Question
-
-Judge = Callable[[Question, Answer], dict[str, float]]
+from eval.run import Judge
 
 
 def llm_judge(place: str) -> Judge:

