@@ -36,6 +36,8 @@ class Expansion:
     """The other forms."""
     pairs: tuple[tuple[str, str], ...] = ()
     """What the question says, and its other form: either stands for both."""
+    question: str = ""
+    """The question without the other forms."""
 
 
 def mine_abbreviations(text: str) -> dict[str, str]:
@@ -120,7 +122,7 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
             phrases.append(short)
             pairs.append((long, short))
             text += f" ({short})"
-    return Expansion(text, tuple(phrases), tuple(pairs))
+    return Expansion(text, tuple(phrases), tuple(pairs), question)
 
 
 def _contains(question: str, phrase: str) -> bool:

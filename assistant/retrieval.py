@@ -104,8 +104,13 @@ class Retriever:
     def _lexical(
         self, expansion: Expansion, frequencies: dict[str, int]
     ) -> list[tuple[int, float]]:
-        expression = match_expression(expansion, frequencies) if self.mode != "dense" else ""
-        return self.lexical.match(expression, DEPTH) if expression else []
+        if self.mode == "dense":
+            return []
+        best: dict[int, float] = {}
+        for expression in match_expressions(expansion, frequencies):
+            for number, score in self.lexical.match(expression, DEPTH):
+                best[number] = max(score, best.get(number, 0.0))
+        return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
 
 
 def _stems(expansion: Expansion) -> tuple[str, ...]:
@@ -133,17 +138,23 @@ def _bag(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in content_words(text) or words(text))
 
 
-def match_expression(expansion: Expansion, frequencies: dict[str, int]) -> str:
-    """FTS5 syntax for "any of these": the rarest content words and the other forms as phrases.
+def match_expressions(expansion: Expansion, frequencies: Mapping[str, int]) -> list[str]:
+    """FTS5 syntax for "any of these words", and the same with the other form of each name.
 
-    Every term is quoted, so that nothing a person types is syntax. A question of stop words only
-    is searched for by those.
+    Two searches, of which a passage gets its better score: in one, an article that says both "CSTO"
+    and "Collective Security Treaty Organization" would be paid twice for one name. Every term is
+    quoted, so that nothing a person types is syntax. A question of stop words only is searched for
+    by those.
     """
-    terms = content_words(expansion.text) or words(expansion.text)
+    terms = content_words(expansion.question) or words(expansion.question)
     known = [term for term in terms if frequencies.get(stem(term), 1)]
     known.sort(key=lambda term: frequencies.get(stem(term), 0))
-    phrases = [" ".join(words(phrase)) for phrase in expansion.phrases]
-    return " OR ".join(f'"{term}"' for term in [*known[:MAX_TERMS], *filter(None, phrases)])
+    said = set().union(*(words(form) for form, _ in expansion.pairs))
+    others = [" ".join(words(other)) for _, other in expansion.pairs]
+    variants = [known[:MAX_TERMS]]
+    if expansion.pairs:
+        variants.append([*others, *(term for term in known if term not in said)][:MAX_TERMS])
+    return [" OR ".join(f'"{term}"' for term in some) for some in variants if some]
 
 
 def _fuse(
