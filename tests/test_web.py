@@ -341,7 +341,6 @@ def test_a_question_of_the_evaluation_is_asked_again(visit, tmp_path):
     expect(case).to_be_in_viewport()
     expect(case).to_contain_text("It collects <i>intelligence</i>.")
     expect(case).to_contain_text("gone.txt (not among these articles)")
-    seen.picture("evaluation", tmp_path)
     case.locator("a.open").click()
     expect(page.locator(".article-panel.open")).to_contain_text(MAIN_SENTENCE)
     page.keyboard.press("Escape")
