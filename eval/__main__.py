@@ -17,6 +17,10 @@ from eval.glossary import MEASURED
 from eval.report import write_report
 from eval.run import RUNS, evaluate, save
 
+RESULTS = datasets.HERE / "results.json"
+WORDS = ("questions", "refusal_curve")
+"""Parts of a run that are not kept: texts of data sets must not come into the repository."""
+
 RUN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -114,6 +118,24 @@ def report(run_file: Path) -> None:
     python -m eval report eval/runs/bundled-20261124-221500.json
     """
     click.echo(write_report(_read(run_file), run_file.with_suffix(".html")))
+
+
+@main.command()
+@click.argument("run_files", metavar="RUN...", nargs=-1, required=True, type=RUN_FILE)
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="file of results")
+def keep(run_files: tuple[Path, ...], results: Path) -> None:
+    """Keep the figures of each RUN in eval/results.json, without its questions and answers.
+
+    \b
+    python -m eval keep eval/runs/bundled-20261124-221500.json
+    """
+    known = _read(results) if results.exists() else {}
+    for path in run_files:
+        figures = {key: value for key, value in _read(path).items() if key not in WORDS}
+        known[figures["dataset"]["name"]] = figures
+    text = json.dumps(dict(sorted(known.items())), indent=1)
+    results.write_text(text + "\n", encoding="utf-8")
+    click.echo(f"{len(run_files)} kept in {results}")
 
 
 @main.command("ablate")

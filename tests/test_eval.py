@@ -286,6 +286,11 @@ def test_a_person_runs_compares_and_reports(tmp_path):
     assert run.with_suffix(".html").exists()
     compared = command("compare", run, run)
     assert "gained: 0" in compared.stdout
+    kept = tmp_path / "results.json"
+    for _ in range(2):
+        assert command("keep", run, "--results", kept).returncode == 0
+    assert list(json.loads(kept.read_text())) == ["small"]
+    assert "ferry" not in kept.read_text()
     run.with_suffix(".html").unlink()
     assert command("report", run).returncode == 0
     assert "The ferry sails at noon." in run.with_suffix(".html").read_text()
