@@ -58,7 +58,7 @@ READ_SENTENCES = 8
 """Best candidates whose sentences are embedded; those of the others are not read."""
 
 SENTENCE_FEATURES = (
-    "cosine of the sentence", "cosine with the sentence before", "cosine of the passage",
+    "cosine of the sentence", "cosine of the passage",
     "coverage", "coverage with neighbours", "coverage of passage and heading",
     "coverage with the heading", "the same with neighbours", "fusion score", "log words",
     "answer type", "log new names",
@@ -67,9 +67,9 @@ ANSWER_FEATURES = ("highest logit", "cosine of the best sentence", "highest cosi
 
 # Printed by `python -m eval.fit_reader`; run and scores in eval/LOG.md, 2026-11-24.
 SENTENCE_MODEL = LogisticModel(
-    -9.176, (1.806, 0.877, 4.225, 0.378, 0.003, 2.213, 0.673, 1.161, 0.399, -0.126, 0.783, -0.031)
+    -9.121, (2.170, 4.664, 0.251, 0.191, 2.149, 0.730, 1.129, 0.382, -0.134, 0.787, -0.027)
 )
-ANSWER_MODEL = LogisticModel(1.087, (0.602, 5.878, -5.573))
+ANSWER_MODEL = LogisticModel(1.033, (0.596, 5.933, -5.555))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def sentence_features(
                 continue  # it tells what follows it, and says nothing
             around = set().union(*bags[max(i - 1, 0) : i + 2])
             sentences.append(Sentence(passage, start, end, own[i]))
-            texts += [own[i], f"{own[i - 1]} {own[i]}" if i else f"{passage.heading} {own[i]}"]
+            texts.append(own[i])
             rows.append(
                 [
                     candidate.dense_score or 0.0,
@@ -143,8 +143,8 @@ def sentence_features(
     if not sentences:
         return [], np.zeros((0, len(SENTENCE_FEATURES)))
     vectors = embedder.encode(texts)
-    cosines = (vectors[1:] @ vectors[0]).reshape(-1, 2)
-    return sentences, np.hstack([cosines, np.array(rows)]).astype(np.float64)
+    cosines = vectors[1:] @ vectors[0]
+    return sentences, np.column_stack([cosines, np.array(rows)]).astype(np.float64)
 
 
 def answer_features(features: Features, model: LogisticModel) -> Features:
@@ -154,7 +154,7 @@ def answer_features(features: Features, model: LogisticModel) -> Features:
     """
     logits = model.bias + features @ np.array(model.weights)
     best = int(np.argmax(logits))
-    return np.array([[logits[best], features[best, 0], features[:, 2].max()]], dtype=np.float64)
+    return np.array([[logits[best], features[best, 0], features[:, 1].max()]], dtype=np.float64)
 
 
 def _stems(text: str) -> set[str]:

@@ -5,6 +5,7 @@ the store looks a stem's document frequency up in the full-text index (a test ho
 """
 
 import re
+import threading
 import unicodedata
 from functools import lru_cache
 
@@ -24,7 +25,8 @@ STOP_WORDS = frozenset(
 """Words that say nothing about the topic of a question; "say" and "said" included, because nearly
 every sentence of the news has one."""
 
-_stemmer = snowballstemmer.stemmer("porter")
+_threads = threading.local()
+"""A stemmer for each thread: it keeps the word it is at in itself."""
 
 
 @lru_cache(maxsize=200_000)
@@ -33,7 +35,9 @@ def stem(word: str) -> str:
     # FTS5 leaves words outside this range of lengths alone (fts5_tokenize.c, fts5PorterCb).
     if not 3 <= len(word.encode()) <= 64 or not word.isascii():
         return word
-    return str(_stemmer.stemWord(word))
+    if not hasattr(_threads, "stemmer"):
+        _threads.stemmer = snowballstemmer.stemmer("porter")
+    return str(_threads.stemmer.stemWord(word))
 
 
 def fold(text: str) -> str:
