@@ -65,7 +65,7 @@ SENTENCE_FEATURES = (
 )  # fmt: skip
 ANSWER_FEATURES = ("highest logit", "cosine of the best sentence", "highest cosine of a passage")
 
-# Printed by `python -m eval.fit_reader`; run and scores in eval/LOG.md, 2026-11-24.
+# Fitted by the steps of `python -m eval.fit_reader`; scores in eval/LOG.md, 2026-11-24 and -25.
 SENTENCE_MODEL = LogisticModel(
     -9.121, (2.170, 4.664, 0.251, 0.191, 2.149, 0.730, 1.129, 0.382, -0.134, 0.787, -0.027)
 )
