@@ -1,11 +1,16 @@
 """Two runs of the same questions, measure by measure and question by question."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eval.datasets import UNANSWERABLE
 from eval.glossary import LOWER_IS_BETTER, MEASURED, RIGHT
-from eval.statistics import Difference, paired_bootstrap
+from eval.measures import auroc
+from eval.statistics import Difference, bootstrap_statistic, paired_bootstrap
+
+AUROC = "refusal AUROC"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
         known = [(a, b) for a, b in both if a is not None and b is not None]
         if known:
             differences[name] = paired_bootstrap(*zip(*known, strict=True))
+    both_answered = [(a, b) for a, b in pairs if a["answer"] and b["answer"]]
+    if len({_answerable(a) for a, _ in both_answered}) == 2:
+        differences[AUROC] = _auroc_difference(both_answered)
     flips = [
         Flip(a["id"], a["text"], a["outcome"], b["outcome"])
         for a, b in pairs
@@ -54,10 +62,31 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
     )
 
 
+def _answerable(question: Mapping[str, Any]) -> bool:
+    return not question["kind"].startswith(UNANSWERABLE)
+
+
+def _auroc_difference(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Difference:
+    """The gain in AUROC, which no single question has: whole questions are drawn again.
+
+    The p-value is that of a normal deviate with the spread of the bootstrap; all count as ties.
+    """
+    first = [a["answer"]["confidence"] for a, _ in pairs]
+    second = [b["answer"]["confidence"] for _, b in pairs]
+    labels = [_answerable(a) for a, _ in pairs]
+    found = bootstrap_statistic(
+        lambda a, b, known: auroc(b, known) - auroc(a, known), first, second, labels, resamples=500
+    )
+    error = (found.high - found.low) / 3.92  # 95 % of a normal distribution
+    p_value = math.erfc(abs(found.mean) / error / math.sqrt(2)) if error else 1.0
+    count = len(pairs)
+    return Difference(found.mean, found.low, found.high, p_value, 0, 0, count, count)
+
+
 def _value(question: Mapping[str, Any], name: str) -> float | None:
     """A measure of one question; the rates over all are means of these."""
     answer = question["answer"]
-    answerable = not question["kind"].startswith("unanswerable")
+    answerable = _answerable(question)
     if name in LOWER_IS_BETTER:
         if answer is None or answerable != (name == "false-refusal rate"):
             return None

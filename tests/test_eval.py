@@ -230,8 +230,12 @@ def test_two_runs_are_compared_question_by_question(small, assistant):
     after["questions"][0]["measures"]["evidence cited"] = 0.0
     after["questions"][2]["outcome"] = "rightly refused"
     after["questions"][2]["answer"]["answered"] = False
+    after["questions"][2]["answer"]["confidence"] = 0.0
+    before["questions"][2]["answer"]["confidence"] = 1.0
     after["questions"].pop()
     found = compare(before, after)
+    assert found.differences["refusal AUROC"].difference == 1.0
+    assert compare(before, before).differences["refusal AUROC"].difference == 0.0
     cited = found.differences["evidence cited"]
     assert (cited.wins, cited.losses, cited.ties) == (0, 1, 1)
     assert cited.difference == -0.5
