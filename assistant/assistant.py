@@ -15,11 +15,12 @@ from typing import Any
 from assistant import answering, feedback
 from assistant.answering import Composer
 from assistant.corpus import Corpus
-from assistant.embedding import Embedder, SentenceEmbedder
+from assistant.crossencoder import CrossEncoder
+from assistant.embedding import Embedder, Reranker, SentenceEmbedder, SentenceReranker
 from assistant.errors import ArticleError, CorpusError
 from assistant.index import Index
 from assistant.lexical import LexicalIndex
-from assistant.reader import FeatureReader, Reader
+from assistant.reader import Reader, TrainedReader
 from assistant.retrieval import Retriever
 from assistant.schema import (
     Answer,
@@ -50,6 +51,7 @@ def open_assistant(
     *,
     embedder: Embedder | None = None,
     reader: Reader | None = None,
+    reranker: Reranker | str | None = None,
     **chosen: Any,
 ) -> "Assistant":
     """An assistant over a folder of articles; cheap: models are loaded when first needed.
@@ -58,6 +60,7 @@ def open_assistant(
         settings: as from `load_settings`; instead, single settings may be given by name.
         embedder: takes the place of the model named in the settings.
         reader: takes the place of the built-in reader.
+        reranker: takes the place of the one named in the settings.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -67,13 +70,22 @@ def open_assistant(
     """
     settings = settings or load_settings(**chosen)
     embedder = embedder or SentenceEmbedder(settings.embedding_model, settings.precision)
-    return Assistant(settings, embedder, reader or FeatureReader(embedder))
+    reranker = reranker or settings.reranker
+    if isinstance(reranker, str):
+        reranker = SentenceReranker(reranker)
+    return Assistant(settings, embedder, reader or TrainedReader(CrossEncoder()), reranker)
 
 
 class Assistant:
     """Answers questions from articles. Make it with `open_assistant`; any thread may use it."""
 
-    def __init__(self, settings: Settings, embedder: Embedder, reader: Reader) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        embedder: Embedder,
+        reader: Reader,
+        reranker: Reranker | None = None,
+    ) -> None:
         self.settings = settings
         self._embedder = embedder
         self._reader = reader
@@ -89,11 +101,13 @@ class Assistant:
         )
         self._retriever = Retriever(
             self._store, LexicalIndex(self._store), self._vectors, embedder,
-            settings.retrieval, settings.abbreviations,
+            settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
         self._composer = Composer(
             self._store.article, settings.threshold, settings.answer_sentences
         )
+        # A reranker has read them all before: what it puts last is not read again.
+        self._read_first = settings.candidates // (1 if reranker is None else 3) or 1
         self._ready = threading.Event()
         self._suggestions: tuple[int, list[str]] = (-1, [])
 
@@ -131,7 +145,7 @@ class Assistant:
         clock.lap("loading")
         query, candidates = self._retriever.search(asked, self.settings.candidates)
         clock.lap("retrieval")
-        reading = self._reader.read(query, candidates)
+        reading = self._reader.read(query, candidates[: self._read_first])
         clock.lap("reading")
         for answer in self._composer.compose(query, reading, candidates):
             clock.lap("answering")

@@ -1,4 +1,4 @@
-"""Texts to unit vectors: the only door to sentence-transformers and torch."""
+"""Texts to unit vectors, and hub rerankers: the only door to sentence-transformers and torch."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assistant.errors import ModelError
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 Vectors = NDArray[np.float32]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -102,6 +102,39 @@ class CachedEmbedder:
         return np.stack([found[text] for text in texts])
 
 
+class Reranker(Protocol):
+    """What retrieval needs of a reranker; tests and users may bring their own."""
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
+        """How well each text answers, 0 to 1, shape (len(texts),)."""
+
+
+class SentenceReranker:
+    """A sentence-transformers `CrossEncoder` with one output, loaded when first used.
+
+    Args:
+        name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._model: CrossEncoder | None = None
+        self._lock = Lock()
+
+    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
+        """See `Reranker.scores`.
+
+        Raises:
+            ModelError: the model cannot be loaded, or judges with more than one number.
+        """
+        with self._lock:
+            if self._model is None:
+                self._model = _load_reranker(self.name)
+            pairs = [(question, text) for text in texts]
+            found = self._model.predict(pairs, batch_size=16, show_progress_bar=False)
+        return np.asarray(found, dtype=np.float32).reshape(len(texts))
+
+
 @contextmanager
 def _one_thread(wanted: bool) -> Iterator[None]:
     """One question takes as long on one core as on two (5 ms), and leaves the other to search."""
@@ -142,18 +175,62 @@ def _fingerprint(name: str) -> str:
     return f"{Path(name).name}@{digest.hexdigest()}"
 
 
-def _load(name: str, precision: Precision) -> "SentenceTransformer":
-    folder = _model_folder(name)
+def _offline(folder: Path | None) -> None:
+    """What must be set before the libraries are imported."""
     if folder is not None:
         # Nothing may look for updates of a model that is already here.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import torch
-    from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _unloadable(name: str, kind: str, setting: str, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return ModelError(
+        name,
+        f"the {kind} cannot be loaded ({reason})",
+        f"set {setting} to a sentence-transformers folder or name",
+    )
+
+
+def _load_reranker(name: str) -> "CrossEncoder":
+    folder = _model_folder(name)
+    _offline(folder)
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    try:
+        model: CrossEncoder = CrossEncoder(
+            str(folder or name), local_files_only=folder is not None,
+            activation_fn=torch.nn.Sigmoid(),
+        )  # fmt: skip
+    except Exception as error:  # safetensors' errors share no base with the others
+        raise _unloadable(name, "reranker", "reranker", error) from error
+    made_for = getattr(model.config, "architectures", None) or ()
+    if any(architecture.endswith("Model") for architecture in made_for):
+        raise ModelError(
+            name,
+            "is an embedding model: its scores would be random",
+            "set reranker to a model made for passage ranking",
+        )
+    if model.num_labels != 1:
+        raise ModelError(
+            name,
+            f"judges with {model.num_labels} numbers, a reranker with one",
+            "set reranker to a model made for passage ranking",
+        )
+    return model
+
+
+def _load(name: str, precision: Precision) -> "SentenceTransformer":
+    folder = _model_folder(name)
+    _offline(folder)
+    import torch
+    from sentence_transformers import SentenceTransformer
+
     native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     half = precision == "bfloat16" or (precision == "auto" and native)
     try:
@@ -162,10 +239,5 @@ def _load(name: str, precision: Precision) -> "SentenceTransformer":
             local_files_only=folder is not None,
             model_kwargs={"dtype": torch.bfloat16 if half else torch.float32},
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(
-            name,
-            f"the embedding model cannot be loaded ({reason})",
-            "set embedding_model to a sentence-transformers folder or name",
-        ) from error
+    except Exception as error:  # safetensors' errors share no base with the others
+        raise _unloadable(name, "embedding model", "embedding_model", error) from error

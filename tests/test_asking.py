@@ -9,6 +9,7 @@ from assistant.schema import Evidence
 from .conftest import INTERVIEW
 
 MAIN_QUESTION = "what did Galuzin say about the EU mission"
+NOT_YET = pytest.mark.xfail(strict=True, reason="another sentence comes first: eval/README.md")
 MAIN_SENTENCE = "collecting intelligence against Russia and Azerbaijan"
 
 
@@ -22,6 +23,27 @@ def test_the_main_question_is_answered_by_its_sentence_first(bundled):
     assert "European Union" in answer.searched_for
     before = answer.text[: answer.text.index(MAIN_SENTENCE)]
     assert before.count("[") == 0
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "galuzin about the eu mission",
+        "What did Galuzin say about the European Union monitoring mission?",
+        "what was said by Galuzin about the EU monitoring mission",
+        pytest.param("What does Galuzin think of the EU mission?", marks=NOT_YET),
+        pytest.param(
+            "What did the Russian deputy foreign minister say about the EU mission?", marks=NOT_YET
+        ),
+        "what is the EU mission doing, according to Galuzin",
+        "What did Mikhail Galuzin claim about the European Union's mission in Armenia?",
+        "How did Galuzin describe the EU monitoring mission?",
+        "what does Galuzin accuse the EU mission of",
+        "What did Galuzin tell Tass about the monitoring mission of the European Union?",
+    ],
+)
+def test_the_main_question_in_other_words_has_the_same_first_sentence(bundled, question):
+    assert MAIN_SENTENCE in bundled.ask(question).citations[0].quote
 
 
 @pytest.mark.parametrize(
