@@ -35,6 +35,7 @@ eval: $(VENV)/.installed
 # glibc gives large blocks back after each step unless told not to: a quarter of the time on a CPU.
 train: export MALLOC_MMAP_THRESHOLD_ := 20000000000
 train: export MALLOC_TRIM_THRESHOLD_ := 20000000000
+train: export MALLOC_TOP_PAD_ := 500000000
 train: $(VENV)/.installed-train
 	$(BIN)/python -m eval.training train $(DATA)
 	$(BIN)/python -m eval.training export $(DATA)

@@ -41,7 +41,7 @@ BATCH = 8
 """Pairs that are read at once, of about one length: more gain nothing on two cores."""
 
 MAX_ANSWER = 24
-"""Word pieces of a short answer; 95 in 100 of the training answers have at most 20."""
+"""Word pieces of a short answer; 98 in 100 of the training answers have no more."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,6 @@ class Tokens:
     ids: Ids
     starts: Ids
     ends: Ids
-
-    def __getitem__(self, piece: slice) -> "Tokens":
-        return Tokens(self.ids[piece], self.starts[piece], self.ends[piece])
 
 
 @dataclass(frozen=True)

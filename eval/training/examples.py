@@ -115,7 +115,7 @@ Mined = list[tuple[str, int, int]]
 def mine(articles: dict[str, Article], questions: list[Question], cache: Path) -> list[Mined]:
     """For each question the passages that retrieval ranks highest among those that do not answer.
 
-    Kept in `cache`, because it takes about a quarter of an hour on two cores.
+    Kept in `cache`, because it takes about nine minutes on two cores.
     """
     if cache.exists():
         lines = cache.read_text(encoding="utf-8").splitlines()
