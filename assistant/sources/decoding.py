@@ -1,8 +1,11 @@
 """Bytes to clean text: the encoding is found, and what no reader should see is dropped."""
 
 import codecs
+import io
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
@@ -16,15 +19,34 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAGIC = {
-    b"%PDF": "a PDF",
-    b"PK\x03\x04": "a Word document, a book or an archive",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"\x1f\x8b": "a compressed file",
+    b"%PDF": ("a PDF", "give it the ending .pdf"),
+    b"{\\rtf": ("a rich text document", "give it the ending .rtf"),
+    b"PK\x03\x04": (
+        "a Word document, a book or an archive", "give it the ending .docx, .epub or .zip"
+    ),
+    b"\xd0\xcf\x11\xe0": ("an old Office document", "save it as .docx"),
+    b"\x89PNG": ("a picture", "save its text as .txt or .md"),
+    b"\xff\xd8\xff": ("a picture", "save its text as .txt or .md"),
+    b"GIF8": ("a picture", "save its text as .txt or .md"),
+    b"\x1f\x8b": ("a compressed file", "unpack it"),
+}  # fmt: skip
+_DECLARED = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)"
+    rb"|^\s{0,9}<\?xml[^>]{0,99}?encoding\s*=\s*[\"']([\w.:-]+)",
+    re.IGNORECASE,
+)
+# Pages that declare the first are written in the second, as browsers know; read as the first,
+# curly quotes would be control characters and vanish.
+_AS_BROWSERS = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
 }
-_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_SAMPLE = 1 << 20
+"""Bytes from which an encoding is recognised."""
 
 # Controls, and the marks that make text read in another order than it is stored (a known way to
 # show one thing and quote another). Zero-width joiners stay: emoji and some scripts need them.
@@ -38,9 +60,9 @@ def decode(content: bytes, path: str) -> str:
     Raises:
         ArticleError: it is not text, or its encoding cannot be recognised.
     """
-    for magic, kind in _MAGIC.items():
+    for magic, (kind, remedy) in _MAGIC.items():
         if content.startswith(magic):
-            raise ArticleError(path, f"is {kind}, not text", "save its text as .txt, .md or .html")
+            raise ArticleError(path, f"is {kind}, not text", remedy)
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             # The codecs named without an ending take the mark off by themselves, UTF-8 does not.
@@ -50,19 +72,68 @@ def decode(content: bytes, path: str) -> str:
     return clean(_decode_unmarked(content, path))
 
 
+def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
+    """The encoding of a text file of any length, and whether it is a guess.
+
+    The file is read to its end, a piece at a time: that all of it is UTF-8 is no guess.
+
+    Raises:
+        ArticleError: its encoding cannot be recognised.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with opened() as file:
+        sample = piece = file.read(_SAMPLE)
+        for mark, encoding in _MARKS:
+            if sample.startswith(mark):
+                return "utf-8-sig" if encoding == "utf-8" else encoding, False
+        try:
+            while piece:
+                decoder.decode(piece)
+                piece = file.read(_SAMPLE)
+            decoder.decode(b"", final=True)
+            return "utf-8", False
+        except UnicodeDecodeError:
+            pass
+    # Whole lines: a cut through a letter would speak against the right encoding.
+    best = from_bytes(sample[: sample.rfind(b"\n") + 1] or sample).best()
+    if best is None:
+        raise _unknown_encoding(path)
+    return best.encoding, True
+
+
+def open_text(opened: Callable[[], BinaryIO], encoding: str) -> io.TextIOWrapper:
+    """The file as text, line ends as they are; what is not in the encoding becomes U+FFFD."""
+    return io.TextIOWrapper(opened(), encoding, errors="replace", newline="")
+
+
+def _unknown_encoding(path: str) -> ArticleError:
+    return ArticleError(
+        path, "is not text in any encoding that is recognised", "save it as UTF-8 text"
+    )
+
+
 def _decode_unmarked(content: bytes, path: str) -> str:
-    declared = _DECLARED.search(content[:4096])
-    for encoding in ("utf-8", declared.group(1).decode("ascii") if declared else "utf-8"):
+    for encoding in ("utf-8", _declared_encoding(content)):
         try:
             return content.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):  # some codecs are not for whole texts
             continue
     best = from_bytes(content).best()
     if best is None:
-        raise ArticleError(
-            path, "is not text in any encoding that is recognised", "save it as UTF-8 text"
-        )
+        raise _unknown_encoding(path)
     return str(best)
+
+
+def _declared_encoding(content: bytes) -> str:
+    found = _DECLARED.search(content[:4096])
+    if found is None:
+        return "utf-8"
+    declared = (found[1] or found[2]).decode("ascii")
+    try:
+        name = codecs.lookup(declared).name
+    except LookupError:
+        return "utf-8"
+    return _AS_BROWSERS.get(name, name)
 
 
 def clean(text: str) -> str:

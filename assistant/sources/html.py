@@ -1,52 +1,134 @@
-"""Web pages: the only door to trafilatura, which finds the article in the page."""
+"""Web pages: the only door to trafilatura, which finds the article in the page.
+
+What the page says of its article is in `assistant.sources.webpage`.
+"""
 
 import logging
 import re
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.schema import Article
 from assistant.sources.decoding import clean, decode
-from assistant.sources.metadata import canonical_url, make_article
+from assistant.sources.elements import Element, parse_tree
+from assistant.sources.metadata import FiledArticle, make_article
+from assistant.sources.text import drop_clutter
+from assistant.sources.webpage import facts_of
+
+MAX_PAGE = 6_000_000
+"""Characters of a page without its pictures; of 181 news pages the longest has 1.5 million."""
+
+MAX_TAGS = 150_000
+"""Opening and closing tags of a page: twice as many take four times as long, these ten seconds."""
+
+MAX_ATTRIBUTES = 2_000
+"""Of one element: libxml2 compares each with all before it."""
+
+MAX_ALL_ATTRIBUTES = 300_000
+"""Of a page, names of classes counted, too."""
+
+_ENOUGH = 0.5
+"""Share of the words of the page's <article> below which too little of it was found."""
+
+_TAG = re.compile(r"<[a-zA-Z][^<>]*")
+_PICTURE = re.compile(r"data:[\w/.+-]{1,60};base64,[\w+/=%\s]{64,}")
+_AROUND = "script style noscript template aside footer nav form header figure button".split()
+
+# Whole lines that lead to other articles, and to the outlet's other offers.
+_ELSEWHERE = re.compile(
+    r"""\W*(?: (?:read|see|watch|learn)\ (?:more|also) | see\ also | (?:also|more)\ on\ \S+\.\w+
+        | related(?:\ (?:articles?|stor(?:y|ies)|coverage|content))? | recommended | don.t\ miss
+        | more\ (?:from|like)\ this | filed\ under | follow\ (?:us|him|her|them|me|@?\w+)\ on
+        | (?:sign\ up|subscribe)\ (?:for|to|now|here|today) | click\ here | have\ a\ tip
+        )\b.{0,200}""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
-def parse_html(content: bytes, path: str) -> Article:
+def parse_html(content: bytes, path: str) -> FiledArticle:
     """The article of a saved web page, without menus, advertisements and comments.
 
     Raises:
-        ArticleError: no article is found in the page.
+        ArticleError: no article is found in the page, or it is too large.
     """
+    page = _PICTURE.sub("", decode(content, path))
+    _require_size(page, path)
+    tree = parse_tree(page)
+    document = _extract(page, precise=True) or _extract(page, precise=False)
+    text = document.text if document is not None else ""
+    whole = _article_element(tree)
+    if len(text.split()) < _ENOUGH * len(whole.split()):
+        text = whole
+    if document is None or not text.strip():
+        raise ArticleError(
+            path, "no article is found in the page", "save its text as .txt or .md instead"
+        )
+    text = drop_clutter(clean(re.sub(r"\n+", "\n\n", text)))
+    facts = facts_of(tree, document, text, path)
+    return make_article(path, _without_repeats(text, facts["title"]), facts)
+
+
+def _require_size(page: str, path: str) -> None:
+    """Refuses pages that no outlet makes, and that would take minutes to parse."""
+    of_one, of_all = _attributes(page)
+    for has, most, what in (
+        (len(page), MAX_PAGE, "characters"),
+        (page.count("<"), MAX_TAGS, "tags"),
+        (of_one, MAX_ATTRIBUTES, "attributes in one tag"),
+        (of_all, MAX_ALL_ATTRIBUTES, "attributes"),
+    ):
+        if has > most:
+            problem = f"is a page with {has:,} {what}, more than {most:,}"
+            raise ArticleError(path, problem, "save its text as .txt or .md instead")
+
+
+def _attributes(page: str) -> tuple[int, int]:
+    """At least the number of attributes of the largest tag, and of all."""
+    tags = _TAG.findall(page)
+    long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
+    return max((len(tag.split()) for tag in long), default=0), sum(len(t.split()) for t in tags)
+
+
+def _extract(page: str, *, precise: bool) -> Any:
     # Imported on use: it takes a third of a second, and most corpora have no HTML.
     import trafilatura
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     document: Any = trafilatura.bare_extraction(
-        decode(content, path),
+        page,
         include_comments=False,
         include_tables=True,
-        favor_precision=False,
+        favor_precision=precise,
         with_metadata=True,
-        # Only dates that the page gives as its own: a date from its running text is a guess.
+        # Dates are read in `webpage`: from a page's running text they are guesses.
         date_extraction_params={"extensive_search": False, "original_date": True},
     )
-    if document is None or not (document.text or "").strip():
-        raise ArticleError(
-            path, "no article is found in the page", "save its text as .txt or .md instead"
-        )
-    facts = {
-        "title": document.title,
-        "source": document.sitename or document.hostname,
-        "authors": [name.strip() for name in (document.author or "").split(";")],
-        "published": document.date,
-        "language": document.language,
-        "url": _address(document.url, path),
-    }
-    return make_article(path, clean(re.sub(r"\n+", "\n\n", document.text)), facts)
+    return document if document is not None and (document.text or "").strip() else None
 
 
-def _address(url: str | None, path: str) -> str | None:
-    """The page's own address; None when what it gives is not one."""
-    try:
-        return canonical_url(url or "", path)
-    except ArticleError:
-        return None
+def _article_element(tree: Element) -> str:
+    """The paragraphs of the page's longest <article>: what trafilatura should have found of it.
+
+    Some pages cut their article into sections, of which it takes the first.
+    """
+    longest: list[str] = []
+    for article in tree.iter("article"):
+        paragraphs = [
+            " ".join("".join(p.itertext()).split())
+            for p in article.iter("p", "h2", "h3", "blockquote")
+            if p.tag != "blockquote" or p.find(".//p") is None
+            if not any(a.tag in _AROUND for a in p.iterancestors() if a is not article)
+        ]
+        longest = max(longest, paragraphs, key=lambda texts: sum(map(len, texts)))
+    return "\n".join(filter(None, longest))
+
+
+def _without_repeats(text: str, title: str) -> str:
+    """The text without lines that say its title again or lead elsewhere."""
+    blocks = text.split("\n\n")
+    while len(blocks) > 1 and _letters(blocks[0]) == _letters(title):
+        del blocks[0]
+    return "\n\n".join(block for block in blocks if not _ELSEWHERE.fullmatch(block)) or text
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,14 +13,33 @@ from frontmatter.default_handlers import YAMLHandler
 
 from assistant.errors import ArticleError
 from assistant.schema import Article
+from assistant.sources.dates import EVIDENCE, DateFrom, find_date, head_date, url_date
+from assistant.sources.decoding import clean
 
-KEYS = ("title", "source", "published", "url", "authors", "language")
+KEYS = (
+    "title", "source", "published", "url", "authors", "language", "origin", "date_from", "unread"
+)  # fmt: skip
 """The keys of front matter that the program uses; others are left alone."""
 
 MAX_TITLE = 300
 """Characters of a title that are kept."""
 
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id")
+
+
+@dataclass(frozen=True)
+class FiledArticle(Article):
+    """An article, and what only its file says about it: these fields are neither indexed nor shown.
+
+    Two of them are equal when all fields are; compare `digest` where the file does not matter.
+    """
+
+    origin: str = ""
+    """The file it was made from, ``archive:member`` or ``file:line``; "" when it is that file."""
+    date_from: DateFrom | None = None
+    """What `published` rests on; None without a date."""
+    unread: str = ""
+    """What of the original could not be read, in words: pages that are pictures. "" for nothing."""
 
 
 class _NoAliases(yaml.SafeLoader):
@@ -58,31 +78,52 @@ def split_front_matter(text: str, path: str) -> tuple[dict[str, Any], str]:
     return facts, body
 
 
-def write_front_matter(facts: Mapping[str, str]) -> str:
+def write_front_matter(facts: Mapping[str, str | list[str]]) -> str:
     """The lines of a file's front matter, both ``---`` included."""
     block = yaml.safe_dump(dict(facts), allow_unicode=True, sort_keys=False, width=1000)
     return f"---\n{block}---\n\n"
 
 
-def make_article(path: str, text: str, facts: Mapping[str, Any]) -> Article:
+def make_article(path: str, text: str, facts: Mapping[str, Any]) -> FiledArticle:
     """An article of a text and the facts that its file gives (see `KEYS`).
+
+    Where no date is given, the one in the URL counts, else the one at the head of the text.
 
     Raises:
         ArticleError: a fact cannot be used: the date is none, the URL is none.
     """
     url = canonical_url(_string(facts.get("url")), path)
-    title = " ".join(_string(facts.get("title")).split())[:MAX_TITLE]
-    return Article(
+    title = " ".join(_string(facts.get("title")).split())[:MAX_TITLE].rstrip()
+    text = text.strip()
+    published, date_from = _publication(facts, url, f"{title}\n{text}", path)
+    return FiledArticle(
         id=url or path,
         title=title or title_of_path(path),
-        text=text.strip(),
+        text=text,
         url=url,
         source=_string(facts.get("source")) or None,
         authors=_names(facts.get("authors")),
-        published=published_date(facts.get("published"), path),
-        language=_string(facts.get("language")) or None,
+        published=published,
+        language=_language(facts.get("language")),
         path=path,
+        origin=_string(facts.get("origin")),
+        date_from=date_from,
+        unread=_string(facts.get("unread")),
     )
+
+
+def _publication(
+    facts: Mapping[str, Any], url: str | None, text: str, path: str
+) -> tuple[str | None, DateFrom | None]:
+    given = published_date(facts.get("published"), path)
+    if given is not None:
+        said = facts.get("date_from")
+        return given, said if said in EVIDENCE else "metadata"
+    in_url = url_date(url)
+    if in_url is not None:
+        return in_url.isoformat(), "url"
+    in_text = head_date(text)
+    return (None, None) if in_text is None else (in_text.isoformat(), "text")
 
 
 def title_of_path(path: str) -> str:
@@ -94,6 +135,8 @@ def title_of_path(path: str) -> str:
 def published_date(value: object, path: str) -> str | None:
     """An ISO date, or date and time; None for no value.
 
+    Dates in words are read too, where their order is certain: "May 7, 2024" is, "7/5/2024" is not.
+
     Raises:
         ArticleError: the value is not a date.
     """
@@ -104,6 +147,9 @@ def published_date(value: object, path: str) -> str | None:
     try:
         parsed = datetime.fromisoformat(str(value).strip())
     except ValueError as error:
+        said = find_date(str(value)[:100])
+        if said is not None:
+            return said.isoformat()
         raise ArticleError(
             path, f"its date is not one: {str(value)[:40]!r}", "write it as 2026-11-24"
         ) from error
@@ -137,7 +183,12 @@ def canonical_url(value: str, path: str) -> str | None:
 
 
 def _string(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else " ".join(clean(str(value)).split())
+
+
+def _language(value: object) -> str | None:
+    # To YAML, the code of Norwegian is a way to write false.
+    return "no" if value is False else _string(value) or None
 
 
 def _names(value: object) -> tuple[str, ...]:

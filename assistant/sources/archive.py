@@ -1,0 +1,255 @@
+"""Packed files: members of a ZIP, and packages (Word documents, books) that are ZIPs inside.
+
+Nothing is ever unpacked to disk, so no name of a member can lead anywhere; names that try are
+refused all the same, since whoever made them meant harm. What an archive unpacks to is limited
+before and while it is read: by its number of members, its size and its ratio.
+"""
+
+import gzip
+import io
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from assistant.errors import ArticleError
+
+MAX_MEMBERS = 200_000
+MAX_RATIO = 200
+"""Bytes unpacked per byte packed, above which an archive is held for a bomb: text has 3 to 10, a
+table of equal rows up to 100."""
+
+MAX_UNPACKED = 4 << 30
+"""Bytes of a whole archive, or of one table or list of records."""
+
+MAX_PACKAGE = 256 << 20
+"""Bytes of a Word document or a book, pictures included."""
+
+MAX_PART = 24 << 20
+"""Bytes of one part of them that is parsed; as a tree it takes about eight times that."""
+
+_HARMLESS = 8 << 20
+"""Bytes up to which the ratio does not matter."""
+
+_SIGNATURE = b"PK\x01\x02"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BOMB = "unpacks to far more than an archive of articles would"
+_REMEDY = "unpack it yourself if you trust it, and add its files"
+
+# What lies beside the articles in archives of saved pages.
+_BESIDE = frozenset(
+    """.png .jpg .jpeg .gif .svg .webp .avif .ico .bmp .css .js .mjs .map .json .woff .woff2 .ttf
+    .eot .otf .mp3 .mp4 .webm .xml .webmanifest""".split()
+)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to read articles from, on disk or in an archive."""
+
+    name: str
+    """Its ending tells the format."""
+    shown: str
+    """How errors name it: ``file`` or ``archive:member``."""
+    size: int
+    """Bytes on disk or in the archive, before unpacking."""
+    open: Callable[[], BinaryIO]
+    """The bytes, unpacked; raises ArticleError where they are damaged or too many."""
+
+
+def file_input(path: Path) -> Input:
+    """A file on disk; one that ends in ``.gz`` is unpacked on the way.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    size = path.stat().st_size
+    if path.suffix.lower() != ".gz":
+        return Input(path.name, path.name, size, lambda: path.open("rb"))
+
+    def opened() -> BinaryIO:
+        return _bounded(gzip.open(path), path.name, size)
+
+    return Input(path.name.removesuffix(path.suffix), path.name, size, opened)
+
+
+def members(path: Path) -> Iterator[Input | ArticleError]:
+    """The files in a ZIP that may hold articles, in its order, and what is wrong with the others.
+
+    Folders, hidden files, and the pictures and scripts of saved pages are passed over.
+
+    Raises:
+        ArticleError: it is no ZIP, or one that must not be unpacked.
+    """
+    shown = path.name
+    with path.open("rb") as file:
+        count_members(iter(lambda: file.read(1 << 20), b""), shown)
+    with opened_zip(path, shown) as archive:
+        for info in archive.infolist():
+            if info.is_dir() or _is_passed_over(info.filename):
+                continue
+            named = f"{shown}:{printable(info.filename)}"
+            problem = _problem(info)
+            if problem:
+                yield ArticleError(named, problem, "remove it from the archive")
+            else:
+                opened = partial(_open_member, archive, info, named)
+                yield Input(info.filename, named, info.compress_size, opened)
+
+
+def package(content: bytes, path: str) -> zipfile.ZipFile:
+    """The ZIP that a Word document or a book is.
+
+    Raises:
+        ArticleError: it is none, it is locked, or it must not be unpacked.
+    """
+    if content.startswith(b"\xd0\xcf\x11\xe0"):  # how Office locks its documents
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            raise locked(path)
+        raise ArticleError(path, "is an old Office document", "save it as .docx")
+    count_members((content,), path)
+    archive = opened_zip(io.BytesIO(content), path)
+    if sum(info.file_size for info in archive.infolist()) > MAX_PACKAGE:
+        raise ArticleError(path, _BOMB, "save it without its pictures")
+    return archive
+
+
+def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
+    """A part of a package that is XML or HTML.
+
+    Raises:
+        ArticleError: it is missing, damaged, too large or defines entities.
+    """
+    try:
+        info = archive.getinfo(name)
+    except KeyError as error:
+        raise ArticleError(path, f"lacks its part {printable(name)}", "save it again") from error
+    if info.file_size > MAX_PART:
+        size, most = info.file_size >> 20, MAX_PART >> 20
+        raise ArticleError(path, f"has {size} MB of text, more than {most}", "split it")
+    with _open_member(archive, info, path) as file:
+        content = file.read()
+    if re.search(rb"<!\s*ENTITY", content.replace(b"\x00", b"")):  # in UTF-16, too
+        raise ArticleError(path, "defines XML entities, as attacks do", "save it again")
+    return content
+
+
+def locked(path: str) -> ArticleError:
+    """The error of a file that asks for a password."""
+    return ArticleError(path, "is locked with a password", "save it without its password")
+
+
+def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
+    """A ZIP whose members add up to no bomb.
+
+    Raises:
+        ArticleError: it is damaged, or unpacks to too much.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ArticleError(path, f"is damaged ({_reason(error)})", "save it again") from error
+    unpacked = sum(info.file_size for info in archive.infolist())
+    packed = sum(info.compress_size for info in archive.infolist())
+    if unpacked > MAX_UNPACKED or _is_bomb(unpacked, packed):
+        archive.close()
+        raise ArticleError(path, _BOMB, _REMEDY)
+    return archive
+
+
+def count_members(pieces: Iterator[bytes] | tuple[bytes, ...], path: str) -> None:
+    """Refuses an archive of too many members before its list of them fills the memory.
+
+    The marks of the list are counted; what the archive says of its own length need not be true.
+
+    Raises:
+        ArticleError: it has more than `MAX_MEMBERS`.
+    """
+    count = 0
+    for piece in pieces:
+        count += piece.count(_SIGNATURE)
+        if count > MAX_MEMBERS:
+            raise ArticleError(path, f"holds more than {MAX_MEMBERS:,} files", "split it")
+
+
+def printable(name: str) -> str:
+    """A name of a member, fit to be shown."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)[:200]
+
+
+def _problem(info: zipfile.ZipInfo) -> str:
+    """Why a member is not read; "" when it is."""
+    name = info.filename.replace("\\", "/")
+    parts = PurePosixPath(name).parts
+    if ".." in parts or name.startswith("/") or re.match(r"[a-zA-Z]:", name):
+        return "has a name that leads out of the archive"
+    if _CONTROL.search(info.filename):
+        return "has control characters in its name"
+    if info.flag_bits & 0x1:
+        return "is locked with a password"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link"
+    return ""
+
+
+def _is_passed_over(name: str) -> bool:
+    parts = [part for part in PurePosixPath(name).parts if part not in ("..", ".", "/")]
+    hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
+    return hidden or PurePosixPath(name).suffix.lower() in _BESIDE
+
+
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> BinaryIO:
+    try:
+        return _bounded(archive.open(info), shown, info.compress_size)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise ArticleError(shown, f"is damaged ({_reason(error)})", "pack it again") from error
+
+
+def _is_bomb(unpacked: int, packed: int) -> bool:
+    return unpacked > _HARMLESS and unpacked > MAX_RATIO * packed
+
+
+def _bounded(file: Any, shown: str, packed: int) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_Bounded(file, shown, packed)))
+
+
+class _Bounded(io.RawIOBase):
+    """Bytes as they are unpacked, until they are too many: what a header says is not believed."""
+
+    def __init__(self, file: Any, shown: str, packed: int) -> None:
+        self._file = file
+        self._shown = shown
+        self._packed = packed
+        self._unpacked = 0
+
+    def readable(self) -> bool:
+        """See `io.IOBase.readable`."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See `io.RawIOBase.readinto`."""
+        try:
+            piece = self._file.read(len(buffer))
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise ArticleError(
+                self._shown, f"is damaged ({_reason(error)})", "pack it again"
+            ) from error
+        self._unpacked += len(piece)
+        if self._unpacked > MAX_UNPACKED or _is_bomb(self._unpacked, self._packed):
+            raise ArticleError(self._shown, _BOMB, _REMEDY)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        """See `io.IOBase.close`."""
+        self._file.close()
+        super().close()
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:80].lower() or type(error).__name__

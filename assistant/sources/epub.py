@@ -1,0 +1,115 @@
+"""Books and magazines as EPUB: a ZIP of XHTML chapters, with their order and facts in XML."""
+
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+from zipfile import ZipFile
+
+from assistant.errors import ArticleError
+from assistant.sources.archive import package, part
+from assistant.sources.dates import find_date
+from assistant.sources.decoding import clean, decode
+from assistant.sources.elements import Element, parse_tree, parse_xml, text_blocks
+from assistant.sources.metadata import FiledArticle, canonical_url, make_article
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_FONTS_ONLY = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
+
+MAX_TEXT = 16 << 20
+"""Characters of a whole book: about ten times War and Peace."""
+
+
+def parse_epub(content: bytes, path: str) -> FiledArticle:
+    """The text of a book, chapter after chapter, as one article.
+
+    Its date is the ``dc:date`` of publication that it states; dates of modification are not used.
+
+    Raises:
+        ArticleError: it is damaged, locked (DRM) or hostile.
+    """
+    with package(content, path) as archive:
+        if _ENCRYPTION in archive.namelist() and _is_locked(part(archive, _ENCRYPTION, path)):
+            raise ArticleError(path, "is locked (DRM)", "use a copy without it")
+        where, book = _package_document(archive, path)
+        blocks: list[str] = []
+        length = 0
+        for name in dict.fromkeys(_chapters(book, posixpath.dirname(where))):
+            tree = parse_tree(decode(part(archive, name, path), path))
+            chapter = text_blocks(tree)
+            blocks.extend(chapter)
+            length += sum(map(len, chapter))
+            if length > MAX_TEXT:
+                raise ArticleError(path, "is longer than any book", "split it")
+    return make_article(path, clean("\n\n".join(blocks)), _facts(book, path))
+
+
+def _package_document(archive: ZipFile, path: str) -> tuple[str, Element]:
+    container = _xml(part(archive, _CONTAINER, path), path)
+    found = next(_named(container, "rootfile"), None)
+    where = unquote(found.get("full-path") or "") if found is not None else ""
+    return where, _xml(part(archive, where, path), path)
+
+
+def _xml(content: bytes, path: str) -> Element:
+    try:
+        return parse_xml(content)
+    except ValueError as error:
+        raise ArticleError(path, f"is a damaged book ({error})", "save it again") from error
+
+
+def _named(element: Element, name: str) -> Iterator[Any]:
+    """The elements of this name in any namespace: not all books use the right ones."""
+    yield from element.iter(f"{{*}}{name}")
+
+
+def _chapters(book: Element, folder: str) -> Iterator[str]:
+    """The names of the chapters in the archive, in reading order, without the contents page."""
+    items: dict[str, Any] = {item.get("id") or "": item for item in _named(book, "item")}
+    for reference in _named(book, "itemref"):
+        item = items.get(reference.get("idref") or "")
+        if item is None or "nav" in (item.get("properties") or "").split():
+            continue
+        if "html" in (item.get("media-type") or "html"):
+            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+
+
+def _facts(book: Element, path: str) -> dict[str, Any]:
+    def said(name: str) -> list[str]:
+        texts = (" ".join("".join(element.itertext()).split()) for element in _named(book, name))
+        return [text for text in texts if text]
+
+    dates = [e for e in _named(book, "date") if not _is_of_file(e)]
+    return {
+        "title": next(iter(said("title")), ""),
+        "authors": said("creator"),
+        "source": next(iter(said("publisher")), ""),
+        "language": next(iter(said("language")), ""),
+        "published": next((d for e in dates if (d := _date(e.text))), None),
+        "url": next((url for text in said("source") if (url := _url(text, path))), ""),
+    }
+
+
+def _is_of_file(date: Element) -> bool:
+    event = (str(value) for name, value in date.attrib.items() if str(name).endswith("event"))
+    return next(event, "publication") not in ("publication", "original-publication", "issued")
+
+
+def _date(text: str | None) -> str | None:
+    """A full date; a year alone is none."""
+    found = find_date((text or "")[:40])
+    return None if found is None else found.isoformat()
+
+
+def _url(text: str, path: str) -> str | None:
+    try:
+        return canonical_url(text, path)
+    except ArticleError:
+        return None
+
+
+def _is_locked(encryption: bytes) -> bool:
+    """Whether more than fonts is encrypted."""
+    methods = encryption.count(b"EncryptionMethod ")
+    return methods > sum(encryption.count(name) for name in _FONTS_ONLY)

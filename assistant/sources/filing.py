@@ -1,0 +1,107 @@
+"""How articles become files of the corpus: their names, and Markdown that a person can correct."""
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+from assistant.schema import Article
+from assistant.sources.decoding import clean
+from assistant.sources.metadata import FiledArticle, write_front_matter
+from assistant.sources.text import parse_markdown
+
+MAX_NAME = 60
+"""Characters of a file's name without its ending, and of its folder's: 240 bytes at most, which
+every system takes."""
+
+# Names that Windows keeps for devices, whatever their ending.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
+_MARKUP = re.compile(r"[\\`*_\[\]<&]|^\s*(?:[#>+=~|:-]|\d+[.)])|^\s|\s$", re.MULTILINE)
+_ESCAPED = re.compile(r"[\\`*_\[\]<>&!|~#]|(?<=\n)[-+=:]|^[-+=:]|(?:(?<=\n)|^)\d+(?=[.)])")
+
+
+def slug(words: str, longest: int = MAX_NAME) -> str:
+    """A file name of a title or id: letters, digits and hyphens; "" when it has none of them."""
+    name = re.sub(r"[^\w]+|_+", "-", unicodedata.normalize("NFC", words).lower())
+    name = name.strip("-")[:longest].strip("-")
+    return f"{name}-" if _DEVICES.fullmatch(name) else name
+
+
+class Names:
+    """Gives the articles of one file their paths in the corpus, each its own.
+
+    A path depends on the article's id or title and on the ones before it with the same name only,
+    so that a list that is imported again lands on the same files.
+    """
+
+    def __init__(self, file_name: str) -> None:
+        self.folder = slug(PurePosixPath(file_name).name.split(".")[0], MAX_NAME // 2) or "articles"
+        self._taken: dict[str, int] = {}
+
+    def path(self, wanted: str, otherwise: str) -> str:
+        """A path that no other article of the file has, named after the first that has letters."""
+        name = slug(wanted) or slug(otherwise) or "article"
+        count = self._taken[name] = self._taken.get(name, 0) + 1
+        while count > 1 and f"{name}-{count}" in self._taken:
+            count += 1
+        if count > 1:
+            self._taken[name] = count
+            name = f"{name}-{count}"
+            self._taken[name] = 1
+        return f"{self.folder}/{name}.md"
+
+
+def markdown_of(article: Article) -> bytes:
+    """The file of an article: front matter, then its text as Markdown.
+
+    `parse_article` reads it back to the same title, text and facts, letter by letter. Markdown
+    signs of the text are escaped where they would be read as markup, and only there.
+    """
+    facts: dict[str, str | list[str]] = {"title": article.title}
+    given = {"source": article.source, "published": article.published, "url": article.url}
+    facts.update({key: value for key, value in given.items() if value})
+    if article.authors:
+        facts["authors"] = list(article.authors)
+    if article.language:
+        facts["language"] = article.language
+    if isinstance(article, FiledArticle):
+        if article.origin and not article.url:
+            facts["origin"] = article.origin
+        if article.date_from:
+            facts["date_from"] = article.date_from
+        if article.unread:
+            facts["unread"] = article.unread
+    blocks = (_markdown(block) for block in clean(article.text).strip().split("\n\n"))
+    return (write_front_matter(facts) + "\n\n".join(blocks) + "\n").encode()
+
+
+def _markdown(block: str) -> str:
+    if not _MARKUP.search(block):
+        return block.replace("\n", "\\\n")
+    plain = block.replace("\n", "\\\n")
+    if not plain[:1].isspace() and _read_back(plain) == block:
+        return plain
+    escaped = _ESCAPED.sub(_escape, block)
+    lines = (_keep_spaces(line) for line in escaped.split("\n"))
+    return "\\\n".join(lines)
+
+
+def _escape(match: re.Match[str]) -> str:
+    sign = match[0]
+    return f"{sign}\\" if sign.isdecimal() else f"\\{sign}"  # 1\. is no item of a list
+
+
+def _keep_spaces(line: str) -> str:
+    """The line with the spaces at its ends written as entities, which Markdown does not drop."""
+    bare = line.strip()
+    start = line[: len(line) - len(line.lstrip())]
+    end = line[len(start) + len(bare) :]
+    return _entities(start) + bare + _entities(end)
+
+
+def _entities(spaces: str) -> str:
+    return "".join(f"&#{ord(space)};" for space in spaces)
+
+
+def _read_back(markdown: str) -> str:
+    # The empty front matter keeps a text that begins with --- from being read as one.
+    return parse_markdown(f"---\n{{}}\n---\n\n{markdown}\n".encode(), "block.md").text
