@@ -1,0 +1,211 @@
+"""Addresses of the web: which may be fetched, and which machines may be connected to."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import quote, urljoin, urlsplit
+
+from assistant.errors import ArticleError
+
+MAX_URL = 4096
+"""Characters."""
+
+OWN_NETWORK = "set allow_private_addresses to fetch from your own network"
+
+_PORTS = {"http": 80, "https": 443}
+_NAT64 = IPv6Network("64:ff9b::/96")
+_LOCAL = re.compile(r"(.*\.)?(localhost|localdomain|local|internal|intranet|lan|home\.arpa)")
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_SAFE = "%/:=&?~#+!$,;'@()*[]|"
+"""What stays as it is in a path or query."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address taken apart once: what is checked is what is connected to and asked for."""
+
+    scheme: str
+    host: str
+    """A name in ASCII, or an IP address without brackets."""
+    port: int
+    path: str
+    """With the query, percent-encoded."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the ``Host`` header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole address, without fragment."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def shown(url: str) -> str:
+    """An address for a message: short, printable, without a password."""
+    line = re.sub(r"//[^/?#]*@", "//…@", url.strip()[:MAX_URL])
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+def parse_target(url: str, *, allow_private: bool = False) -> Target:
+    """An address taken apart.
+
+    Args:
+        allow_private: names of one's own network and any port are as good as others.
+
+    Raises:
+        ArticleError: it is no address on the web, or none that may be fetched.
+    """
+    _check_spelling(url)
+    try:
+        parts = urlsplit(url.strip())
+        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+    except ValueError as error:
+        raise _not_on_the_web(url) from error
+    if scheme not in _PORTS:
+        raise _not_on_the_web(url)
+    if "@" in parts.netloc:
+        raise ArticleError(
+            shown(url), "holds a user name or password", "leave out what is before the @"
+        )
+    if port == 0 or (not allow_private and port not in (None, *_PORTS.values())):
+        remedy = OWN_NETWORK if port else "leave out the port"
+        raise ArticleError(shown(url), f"names port {port}, where no web site is", remedy)
+    path = quote(parts.path or "/", safe=_SAFE)
+    if parts.query:
+        path += "?" + quote(parts.query, safe=_SAFE)
+    name = _plain_host(host, url)
+    if not allow_private and not _is_address(name) and ("." not in name or _LOCAL.fullmatch(name)):
+        raise ArticleError(shown(url), "has a name of your own network", OWN_NETWORK)
+    return Target(scheme, name, port or _PORTS[scheme], path)
+
+
+def redirected(target: Target, location: str) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        ArticleError: it leads nowhere, or from https to http.
+    """
+    by_hand = "open it in a browser, save the page and add the file"
+    if not location.strip():
+        raise ArticleError(shown(target.url), "sends on without saying where", by_hand)
+    try:
+        _check_spelling(location)
+        following = urljoin(target.url, location.strip())
+    except ArticleError as error:
+        problem = f"leads to {error.subject}, which {error.problem}"
+        raise ArticleError(shown(target.url), problem, error.remedy) from error
+    except ValueError as error:
+        problem = f"leads to {shown(location)}, which is not an address on the web"
+        raise ArticleError(shown(target.url), problem, by_hand) from error
+    if target.scheme == "https" and following.lower().startswith("http:"):
+        problem = "sends on from https to http, where anybody on the way can change the page"
+        remedy = f"add {shown(following)} itself if you trust the way"
+        raise ArticleError(shown(target.url), problem, remedy)
+    return following
+
+
+def _check_spelling(url: str) -> None:
+    if len(url) > MAX_URL:
+        problem = f"has {len(url)} characters, more than {MAX_URL}"
+        raise ArticleError(shown(url), problem, "use a shorter address")
+    # Python's parser drops some of these without a word; browsers read \ as /.
+    if "\\" in url or not url.strip().isprintable():
+        raise ArticleError(
+            shown(url), "holds a character that no address has", "write it as https://…"
+        )
+
+
+def _not_on_the_web(url: str) -> ArticleError:
+    return ArticleError(shown(url), "is not an address on the web", "write it as https://…")
+
+
+def _plain_host(host: str, url: str) -> str:
+    """The host as it is connected to: an IP address, or a name in ASCII."""
+    import idna
+
+    if ":" in host:
+        try:
+            ip = IPv6Address(host)
+        except ValueError as error:
+            raise _not_on_the_web(url) from error
+        if ip.scope_id is not None:  # which of this machine's network cards
+            raise _not_on_the_web(url)
+        return str(ip)
+    try:
+        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except UnicodeError:  # idna's own error is one
+        name = ""
+    name = name.removesuffix(".").lower()
+    if not _HOST.fullmatch(name):
+        raise ArticleError(shown(url), "names a site that cannot exist", "check its spelling")
+    # 127.1, 0x7f.1, 0177.0.0.1 and 2130706433 are all 127.0.0.1 to some programs.
+    if re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2]) and not _is_address(name):
+        problem = "writes an IP address in an unusual way"
+        raise ArticleError(shown(url), problem, "write it as four numbers, like 93.184.216.34")
+    return name
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_addresses(
+    target: Target, addresses: Sequence[str], *, allow_private: bool, allowed_before: bool = False
+) -> None:
+    """Refuses a host unless all its addresses may be connected to.
+
+    Args:
+        addresses: IP addresses of the host.
+        allowed_before: private addresses would be allowed, had no public site led here.
+
+    Raises:
+        ArticleError: one of them may not; one is one too many, since it could be the one taken.
+    """
+    for address in addresses:
+        ip = ip_address(address)
+        if is_public(ip) or (allow_private and is_usable(ip)):
+            continue
+        if allowed_before and is_usable(ip):
+            remedy = "add that address itself if you trust it"
+            raise ArticleError(target.url, "is on your own network", remedy)
+        remedy = OWN_NETWORK if is_usable(ip) else "check the address"
+        raise ArticleError(target.url, f"is not on the public internet ({address})", remedy)
+
+
+def is_public(ip: IPv4Address | IPv6Address) -> bool:
+    """Whether everybody reaches the same machine at this address."""
+    if isinstance(ip, IPv6Address):
+        if inner := _embedded(ip):
+            return all(map(is_public, inner))
+        if ip.is_site_local:
+            return False
+    # Multicast and a good part of what is reserved count as global in the standard library.
+    special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local
+    return ip.is_global and not special
+
+
+def is_usable(ip: IPv4Address | IPv6Address) -> bool:
+    """Whether it is the address of one machine, be it private."""
+    if isinstance(ip, IPv6Address) and (inner := _embedded(ip)):
+        return all(map(is_usable, inner))
+    reserved = ip.version == 4 and ip.is_reserved
+    return not (ip.is_multicast or ip.is_unspecified or reserved)
+
+
+def _embedded(ip: IPv6Address) -> tuple[IPv4Address, ...]:
+    """The IPv4 addresses that packets to an IPv6 address end at, or go through."""
+    if ip.teredo:
+        return ip.teredo
+    inner = ip.ipv4_mapped or ip.sixtofour
+    if inner is None and ip in _NAT64:
+        inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+    return () if inner is None else (inner,)

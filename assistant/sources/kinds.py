@@ -1,0 +1,151 @@
+"""What kind of content a site gives: the ending of its file, and the charset of its text."""
+
+import codecs
+import re
+from email.message import Message
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from assistant.errors import ArticleError
+
+TEXTS = frozenset((".html", ".xhtml", ".txt", ".md", ".csv", ".tsv", ".jsonl", ".xml"))
+"""The endings whose content is text."""
+
+_TYPES = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".xhtml",
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/x-markdown": ".md",
+    "text/csv": ".csv",
+    "application/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/jsonl": ".jsonl",
+    "application/x-jsonlines": ".jsonl",
+    "application/x-ndjson": ".jsonl",
+    "application/rss+xml": ".xml",
+    "application/atom+xml": ".xml",
+    "application/rdf+xml": ".xml",
+    "application/xml": ".xml",
+    "text/xml": ".xml",
+    "application/pdf": ".pdf",
+    "application/x-pdf": ".pdf",
+    "application/rtf": ".rtf",
+    "text/rtf": ".rtf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/epub+zip": ".epub",
+    "application/zip": ".zip",
+    "application/x-zip-compressed": ".zip",
+}
+_UNSAID = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
+_OF_PATHS = {".markdown": ".md", ".htm": ".html"} | {suffix: suffix for suffix in TEXTS}
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)
+
+# Text from the web that says it is Latin-1 is Windows-1252, as browsers read it; likewise the rest.
+_AS_BROWSERS = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+# Python's own, which are slow or mean something else; and UTF-7, a way to smuggle markup.
+_NO_CHARSETS = frozenset(
+    ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
+)
+_SEEM_UTF8 = ("utf-16", "utf-32", "iso2022", "hz")
+"""Charsets whose bytes can pass for UTF-8 without being it."""
+
+
+def parse_content_type(header: str) -> tuple[str, str | None]:
+    """(type, Python's name of the charset) of a ``Content-Type``; "" and None where unsaid."""
+    if "/" not in header:
+        return "", None
+    message = Message()
+    message["content-type"] = header
+    try:
+        codec = codecs.lookup(message.get_content_charset() or "").name
+    except (LookupError, ValueError):
+        return message.get_content_type(), None
+    charset = None if codec in _NO_CHARSETS else _AS_BROWSERS.get(codec, codec)
+    return message.get_content_type(), charset
+
+
+def to_utf8(content: bytes, charset: str | None) -> bytes:
+    """Text of this charset as UTF-8; as it is if it has a byte order mark or is UTF-8 already.
+
+    Sites claim Latin-1 for UTF-8 more often than text of another charset happens to be UTF-8.
+    """
+    if charset is None or content.startswith(_MARKS):
+        return content
+    if not charset.startswith(_SEEM_UTF8):
+        try:
+            content.decode()
+            return content
+        except UnicodeDecodeError:
+            pass
+    try:
+        return content.decode(charset).encode("utf-8", "replace")
+    except (UnicodeDecodeError, LookupError):
+        return content
+
+
+def suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> str:
+    """The ending of a file with this content, whatever the site calls it.
+
+    Args:
+        declared: the type that the site says it has, "" when it does not say.
+        charset: that the site says the text has.
+        url: where it is; tells what plain text is.
+
+    Raises:
+        ArticleError: it is of a kind that is not read.
+    """
+    by_hand = "open it in a browser, save the page and add the file"
+    found = _sniff(content, charset)
+    expected = found if declared in _UNSAID else _TYPES.get(declared)
+    if declared not in _UNSAID and expected is None:
+        raise ArticleError(url, f"is {declared[:60]}, which is not read", by_hand)
+    if found is None or expected is None:
+        raise ArticleError(url, "is neither text nor a document", by_hand)
+    if expected not in TEXTS and found in TEXTS:
+        raise ArticleError(url, f"says that it is {declared}, but is not", by_hand)
+    if expected == ".txt" and found in TEXTS:  # what servers call a file that they do not know
+        return _OF_PATHS.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".txt")
+    if expected in (".md", ".csv", ".tsv", ".jsonl") and found in TEXTS:
+        return expected  # Markdown may well begin with a tag
+    if found == ".zip":
+        return expected if expected in (".docx", ".epub") else found
+    if found == ".txt" or (expected, found) == (".xhtml", ".html"):
+        return expected  # the first bytes cannot tell more
+    return found
+
+
+def _sniff(content: bytes, charset: str | None) -> str | None:
+    """The ending that the first bytes speak of; None for what is neither text nor document."""
+    if content.startswith(b"PK\x03\x04"):
+        if b"application/epub+zip" in content[:200]:
+            return ".epub"
+        return ".docx" if b"word/document.xml" in content else ".zip"
+    start = _start(content[:2048], charset)
+    if start.startswith("%pdf-"):
+        return ".pdf"
+    if start.startswith("{\\rtf"):
+        return ".rtf"
+    if re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", start):
+        return None
+    if re.match(r"<!doctype html|<(html|head|body|title|script|meta|div|p|h1)\b", start):
+        return ".html"
+    if start.startswith("<?xml"):
+        return ".xhtml" if "<html" in start else ".xml"
+    return ".xml" if re.match(r"<(rss|feed|rdf:rdf)\b", start) else ".txt"
+
+
+def _start(head: bytes, charset: str | None) -> str:
+    if head.startswith(_MARKS[:2]):
+        charset = "utf-16"
+    elif charset is None or not charset.startswith(("utf-16", "utf-32")):
+        charset = "latin-1"  # enough to see tags
+    return head.removeprefix(codecs.BOM_UTF8).decode(charset, "ignore").lstrip().lower()
