@@ -6,6 +6,7 @@
     ├── CorpusError      the folder of articles, or an id in it
     ├── StoreError       the index on disk
     └── ModelError       a model cannot be loaded or run
+        └── LanguageModelError  the service of a language model failed: answers can do without it
 
 Each error renders as ``subject: what happened; next step`` so that a person who sees only that
 line knows what it is about and what to do. Libraries' own exceptions are wrapped at their door.
@@ -50,3 +51,7 @@ class StoreError(AssistantError):
 
 class ModelError(AssistantError):
     """A model cannot be loaded or run."""
+
+
+class LanguageModelError(ModelError):
+    """The service of a language model failed; what it was to write can be quoted instead."""

@@ -1,0 +1,248 @@
+"""What can go wrong at the service of a language model, in words for people.
+
+Told by status codes and types of causes, for wordings change; so it knows the errors of all
+clients, none of which it imports. Nothing of an error that may hold the key gets out of here.
+"""
+
+import json
+import math
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from assistant.errors import LanguageModelError
+
+PAUSE = 0.3
+LONGEST_PAUSE = 5.0
+"""Seconds before a service that was busy or cut the connection is asked once more: ours, and the
+most that it may ask for instead. A longer wait is the person's to decide."""
+
+LONGEST_MESSAGE = 200
+"""Characters of a service's own words that are passed on."""
+
+_LOOK = "try again; if it stays so, the log of the service says why"
+_WRONG_KIND = "check that llm_url leads to a service of the kind that llm names"
+_CHECK = "check llm_model, llm_url, and that llm_context is what the model reads"
+_SET_CONTEXT = "set llm_context to the tokens that the model reads and writes together"
+
+SAID_NOTHING = "ended without a word", f"{_WRONG_KIND}, and that it can stream"
+ONLY_THOUGHT = (
+    "used up its tokens before the first word",
+    "let it think less, or raise the limit of the service",
+)
+WITHHELD = "its service withheld the answer", "ask in other words, or take another model"
+ENDLESS = "does not stop writing", "take another model"
+BROKEN_OFF = "the connection broke in mid-answer", _LOOK
+"""Problems and remedies of answers that came without an error."""
+
+_TOO_LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
+_NO_CREDIT_CODES = {"insufficient_quota", "billing_error"}
+
+_PASSING = {429, 500, 502, 503, 504, 529}
+"""Statuses that may be others a moment later."""
+
+_BY_TYPE = {"rate_limit_error": 429, "api_error": 500, "overloaded_error": 529}
+"""Statuses of errors that Anthropic reports in the middle of an answer."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a model is, for those who read of its failures."""
+
+    model: str
+    url: str = field(default="", repr=False)
+    key: str = "the key"
+    """The environment variable that has it."""
+    patience: float = 60.0
+    """Seconds to wait for the next words before it counts as failed."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    obtain: str = "set llm_model to a model that the service has, and check llm_url"
+    """What to do when it has no such model."""
+
+    @property
+    def subject(self) -> str:
+        """What an error is about; without the user, password and query of the address."""
+        if not self.url:
+            return self.model
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.model} at {parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def failure(error: Exception, service: Service, begun: bool) -> LanguageModelError:
+    """What went wrong.
+
+    Args:
+        error: of the client, or of what lies below it.
+        begun: words had come before it.
+    """
+    status = status_of(error)
+    if status is None:
+        return LanguageModelError(service.subject, *_broken(error, service, begun))
+    return LanguageModelError(service.subject, *_refused(error, status, service))
+
+
+def pause_after(error: Exception) -> float | None:
+    """Seconds after which a request may succeed; None when it will not, or not soon."""
+    status = status_of(error)
+    if status is None:
+        return PAUSE if _kind(error) == "lost" else None
+    if status not in _PASSING or _codes(error) & _NO_CREDIT_CODES:
+        return None
+    wish = _wish(error)
+    pause = PAUSE if wish is None else wish
+    return pause if pause <= LONGEST_PAUSE else None
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status; of an error in mid-answer, the one that the service names in it."""
+    body = body_of(error)
+    found = [getattr(cause, "status_code", None) for cause in _causes(error)]
+    found += [body.get("code"), _BY_TYPE.get(str(body.get("type")))]
+    return next((n for n in found if isinstance(n, int) and 300 <= n < 600), None)
+
+
+def body_of(error: Exception) -> Mapping[str, Any]:
+    """What the service says of its error: mostly a message, a type and a code."""
+    for cause in _causes(error):
+        body = getattr(cause, "body", None)
+        while isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
+            body = body["error"]
+        if isinstance(body, Mapping):
+            return body
+        if isinstance(getattr(cause, "error", None), str):  # Ollama's client has its words here
+            return {"message": getattr(cause, "error", "")}
+    return {}
+
+
+def _refused(error: Exception, status: int, service: Service) -> tuple[str, str]:
+    """Problem and remedy when the service answered with an error."""
+    codes, says = _codes(error), _says(error, service)
+    if status == 413 or codes & _TOO_LONG_CODES:
+        return "the question and its passages are too long for it", _SET_CONTEXT
+    if status == 402 or codes & _NO_CREDIT_CODES:
+        return "its service has no credit left", "add credit there, or set llm to another service"
+    known = {
+        401: ("its service does not accept the key", f"put a valid one into {service.key}"),
+        403: ("its service does not allow this with the key", f"check what {service.key} may use"),
+        404: (f"is not there{says}", service.obtain),
+        408: ("its service took too long", _LOOK),
+        429: (f"its service is asked too often{says}", f"try again {_when(error)}"),
+        504: ("its service took too long", _LOOK),
+    }
+    if status in known:
+        return known[status]
+    if status < 400:
+        return f"its service has moved ({status})", "set llm_url to its new address"
+    if status < 500:
+        return f"its service refuses the request ({status}){says}", _CHECK
+    remedy = _LOOK if _wish(error) is None else f"try again {_when(error)}"
+    return f"its service failed ({status}){says}", remedy
+
+
+def _broken(error: Exception, service: Service, begun: bool) -> tuple[str, str]:
+    """Problem and remedy when no answer came, or not all of it."""
+    seconds = f"{service.patience:g} seconds"
+    silent = f"fell silent in mid-answer for {seconds}" if begun else f"is silent for {seconds}"
+    known = {
+        "timeout": (silent, "check that its service is not overloaded, or raise llm_timeout"),
+        "refused": ("nothing listens there", "start the service, or correct llm_url"),
+        "unknown": ("there is no such host", "correct llm_url, or check the network"),
+        "distrusted": ("its certificate is not trusted", "correct llm_url, or set SSL_CERT_FILE"),
+        "insecure": ("no secure connection is possible", "correct llm_url: http:// or https://"),
+        "lost": BROKEN_OFF if begun else ("the connection broke before an answer", _LOOK),
+        "garbled": ("its service sent what is not JSON", _WRONG_KIND),
+    }
+    kind, says = _kind(error), _says(error, service)
+    if kind is not None:
+        return known[kind]
+    if says:
+        return f"its service reports an error{says}", _LOOK
+    return f"its service cannot be understood ({type(error).__name__})", _WRONG_KIND
+
+
+_KINDS: tuple[tuple[str, type[BaseException]], ...] = (
+    ("timeout", TimeoutError),
+    ("refused", ConnectionRefusedError),
+    ("unknown", socket.gaierror),
+    ("distrusted", ssl.SSLCertVerificationError),
+    ("lost", ssl.SSLEOFError),
+    ("insecure", ssl.SSLError),
+    ("lost", OSError),  # after those above, which are some, too
+    ("garbled", json.JSONDecodeError),
+)
+
+
+def _kind(error: Exception) -> str | None:
+    """What broke; None when that cannot be told."""
+    causes = _causes(error)
+    for kind, broken in _KINDS:
+        if any(isinstance(cause, broken) for cause in causes):
+            return kind
+    # The clients use two HTTP libraries, which name these alike.
+    names = {base.__name__ for cause in causes for base in type(cause).__mro__}
+    if "TimeoutException" in names:
+        return "timeout"
+    return "lost" if names & {"RemoteProtocolError", "NetworkError"} else None
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def _codes(error: Exception) -> set[str]:
+    body = body_of(error)
+    return {str(body.get("code")), str(body.get("type"))}
+
+
+_KEY = re.compile(r"\b(?:sk|pk|api|key)[-_][\w*.-]{8,}|\bBearer\s+\S+", re.IGNORECASE)
+"""What looks like a key, or like a part of one."""
+
+
+def _says(error: Exception, service: Service) -> str:
+    """The service's own words, on one line and without the key; empty when there are none."""
+    message = body_of(error).get("message")
+    if not isinstance(message, str) or not message.strip():
+        return ""
+    for secret in service.secrets:
+        message = message.replace(secret, "…")
+    line = _KEY.sub("…", " ".join(message.split()))
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[:LONGEST_MESSAGE]}…"
+    return f" (it says: {line})"
+
+
+def _wish(error: Exception) -> float | None:
+    """Seconds that the service wishes to be left alone: its header Retry-After."""
+    for cause in _causes(error):
+        header = getattr(getattr(cause, "response", None), "headers", {}).get("retry-after")
+        if header:
+            return _seconds(header)
+    return None
+
+
+def _seconds(header: str) -> float | None:
+    try:
+        seconds = float(header)
+    except ValueError:
+        with suppress(ValueError):
+            return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _when(error: Exception) -> str:
+    wish = _wish(error)
+    return "in a minute" if wish is None else f"in {math.ceil(wish)} seconds"
