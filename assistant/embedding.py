@@ -1,4 +1,6 @@
-"""Texts to unit vectors, and hub rerankers: the only door to sentence-transformers and torch."""
+"""Texts to unit vectors, and hub rerankers and judges of entailment: the only door to
+sentence-transformers and torch.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -65,7 +67,7 @@ class SentenceEmbedder:
             with _one_thread(len(texts) == 1):
                 # The model's own encode sorts by length; a token's cost is then hardly padded.
                 encoded = self._model.encode(
-                    [text.encode("utf-8", "replace").decode() for text in texts],
+                    [_utf8(text) for text in texts],
                     batch_size=32,
                     normalize_embeddings=True,
                     show_progress_bar=False,
@@ -133,6 +135,38 @@ class SentenceReranker:
             pairs = [(question, text) for text in texts]
             found = self._model.predict(pairs, batch_size=16, show_progress_bar=False)
         return np.asarray(found, dtype=np.float32).reshape(len(texts))
+
+
+class SentenceEntailment:
+    """A sentence-transformers `CrossEncoder` for natural language inference, loaded at first use.
+
+    Which of its labels is entailment, the names in its `id2label` say.
+
+    Args:
+        name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._model: tuple[CrossEncoder, int] | None = None
+        self._lock = Lock()
+
+    def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Probability, 0 to 1, that each passage, the second of its pair, entails the sentence, the
+        first; shape (len(pairs),).
+
+        Raises:
+            ModelError: the model cannot be loaded, or has no label for entailment.
+        """
+        if not pairs:
+            return np.zeros(0)
+        with self._lock:
+            if self._model is None:
+                self._model = _load_entailment(self.name)
+            model, column = self._model
+            read = [(_utf8(passage), _utf8(sentence)) for sentence, passage in pairs]
+            found = model.predict(read, batch_size=16, apply_softmax=True, show_progress_bar=False)
+        return np.asarray(found, dtype=np.float64).reshape(len(pairs), -1)[:, column]
 
 
 @contextmanager
@@ -223,6 +257,34 @@ def _load_reranker(name: str) -> "CrossEncoder":
             "set reranker to a model made for passage ranking",
         )
     return model
+
+
+def _load_entailment(name: str) -> "tuple[CrossEncoder, int]":
+    """The model, and which of its numbers is the one of entailment."""
+    folder = _model_folder(name)
+    _offline(folder)
+    from sentence_transformers import CrossEncoder
+
+    try:
+        model: CrossEncoder = CrossEncoder(str(folder or name), local_files_only=folder is not None)
+    except Exception as error:  # safetensors' errors share no base with the others
+        raise _unloadable(name, "judge of entailment", "entailment", error) from error
+    names = getattr(model.config, "id2label", None) or {}
+    labels = {int(i): str(label).lower() for i, label in names.items()}
+    # "not_entailment" of models with two labels is no entailment.
+    columns = [i for i, label in labels.items() if label.startswith(("entail", "support"))]
+    if len(columns) != 1 or model.num_labels < 2:
+        raise ModelError(
+            name,
+            f"has no label for entailment, only {', '.join(labels.values()) or 'none'}",
+            "set entailment to a model made for natural language inference",
+        )
+    return model, columns[0]
+
+
+def _utf8(text: str) -> str:
+    """The text without lone surrogates, which tokenizers refuse."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _load(name: str, precision: Precision) -> "SentenceTransformer":

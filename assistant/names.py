@@ -1,0 +1,227 @@
+"""The proper names of a sentence, and whether a source has them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from assistant.abbreviations import UNIVERSAL
+from assistant.normalising import MONTHS, WEEKDAYS
+from assistant.terms import STOP_WORDS, fold, stem, words
+
+_TOKEN = re.compile(r"[^\W_]+(?:[’'&.-][^\W_]+)*")
+_POSSESSIVE = re.compile(r"[’'](?:s|S)?$")
+_PARTS = re.compile(r"[^\W_]+")
+_LINKS = re.compile(r" | (?:of|for|and|the|on|in) (?:the )?")
+"""What may stand between the words of one name: "Treaty on Collective Security"."""
+
+_NO_NAMES = (
+    STOP_WORDS
+    | {name.lower() for name in (*MONTHS, *WEEKDAYS)}
+    | set("jan feb mar apr jun jul aug sep sept oct nov dec".split())
+    | {"mr", "mrs", "ms", "dr", "sir", "also", "according", "however", "yes", "although"}
+)
+_BEGINNING = frozenset(':“"‘«([•.!?…\n\u2029')
+"""What stands before a word that has a capital because a sentence begins."""
+
+_TITLE_CASE = 0.8
+"""A sentence of at least five words with this share of capitals is a title: they name nothing."""
+
+_PEOPLES = {
+    "american": "america", "argentine": "argentina", "afghan": "afghanistan", "british": "britain",
+    "czech": "czechia", "danish": "denmark", "dutch": "netherlands", "french": "france",
+    "german": "germany", "greek": "greece", "irish": "ireland", "kazakh": "kazakhstan",
+    "kyrgyz": "kyrgyzstan", "norwegian": "norway", "polish": "poland", "scottish": "scotland",
+    "spanish": "spain", "swiss": "switzerland", "tajik": "tajikistan", "turkmen": "turkmenistan",
+    "uzbek": "uzbekistan", "welsh": "wales", "abkhaz": "abkhazia", "croat": "croatia",
+    "serb": "serbia", "turk": "turkey",
+}  # fmt: skip
+"""Peoples whose name does not end as `_OF_PEOPLE` says, and their places."""
+
+_ALIKE = (
+    ("united states", "us", "usa", "america", "american"),
+    ("united kingdom", "uk", "britain", "british"),
+)
+"""Names of one country: where a source has one, it has all."""
+
+_OF_PEOPLE = ("n", "an", "ian", "ean", "i", "ese", "ish")
+_OF_PLACES = ("", "a", "ia", "y", "ey", "e", "o")
+_SHORTEST_ROOT = 4
+
+
+@dataclass(frozen=True)
+class Name:
+    """Capitalised words that follow one another."""
+
+    words: tuple[str, ...]
+    """Folded, without the possessive; the parts of "Jean-Claude" are two."""
+    written: tuple[str, ...]
+    """How each word is written."""
+    begins: bool
+    """Whether the first word begins the sentence, where any word has a capital."""
+
+
+def names_of(sentence: str) -> list[Name]:
+    """The proper names, in order; months, weekdays and what has a capital by chance left out."""
+    found = [name for name in _capitals(sentence) if name.words]
+    capitals, all_words = sum(len(name.words) for name in found), len(words(sentence))
+    return [] if all_words >= 5 and capitals > _TITLE_CASE * all_words else found
+
+
+def _capitals(sentence: str) -> Iterator[Name]:
+    parts: list[str] = []
+    written: list[str] = []
+    end, begins = 0, False
+    for match in _TOKEN.finditer(sentence):
+        token = match.group()
+        named = any(c.isupper() for c in token) and not token[0].isdigit()
+        before = sentence[end : match.start()]
+        if before != " " or not named:
+            yield Name(tuple(parts), tuple(written), begins)
+            parts, written, begins = [], [], _begins(sentence[: match.start()])
+        if named:
+            kept = [(fold(part), part) for part in _parts(token)]
+            parts += [part for part, _ in kept]
+            written += [as_written for _, as_written in kept]
+        end = match.end()
+    yield Name(tuple(parts), tuple(written), begins)
+
+
+def _parts(token: str) -> list[str]:
+    """The words of a token that name something: "Russia-led" gives "Russia", "U.S." gives "US"."""
+    token = _POSSESSIVE.sub("", token)
+    if re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]", token):
+        token = token.replace(".", "")
+    return [
+        part
+        for part in _PARTS.findall(token)
+        if any(c.isupper() for c in part) and len(part) > 1 and fold(part) not in _NO_NAMES
+    ]
+
+
+def _begins(before: str) -> bool:
+    before = before[-6:].rstrip(" ")
+    return not before or before[-1] in _BEGINNING
+
+
+_ENDINGS = tuple(
+    "s ing ed ly tion sion ment ness ity ship ism ance ence al ive ous ful less ward".split()
+)
+_ORDINARY = frozenset(
+    """across almost along alongside also amid among another anyone apart around aside away back
+    besides beyond despite due either else enough even ever every everyone following
+    furthermore given hence here inside instead last later least less like little many maybe
+    meanwhile moreover much near neither nevertheless nobody none nothing often onto otherwise
+    outside overall perhaps quite rather several since someone something soon still then
+    therefore though throughout thus together tomorrow toward unlike unless upon via whereas
+    whether whoever within without yet""".split()
+)
+
+
+def ordinary(word: str) -> bool:
+    """Whether the first word of a sentence is probably no name: a particle, or a word that ends
+    like a common noun, a verb or an adverb.
+    """
+    return word in _ORDINARY or word.endswith(_ENDINGS)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of a source, and how its names are made of them."""
+
+    words: frozenset[str]
+    stems: frozenset[str]
+    people: frozenset[str]
+    """Its capitalised words without the endings of peoples: "armen" of "Armenian"."""
+    places: frozenset[str]
+    """The same without the endings of places: "armen" of "Armenia"."""
+    initials: frozenset[str]
+    """"csto" of "Collective Security Treaty Organization"."""
+    followed: Mapping[str, frozenset[str]]
+    """What follows each word of a name within three words; the empty string: it ends a name."""
+    capitals: frozenset[str]
+    """Words with a capital where not every word has one."""
+
+    def has(self, word: str) -> bool:
+        """Whether a folded word of a name is here, as such or in a form that tells the same."""
+        plural = word.removesuffix("s")
+        return (
+            word in self.words
+            or stem(word) in self.stems
+            or word in self.initials
+            or _PEOPLES.get(plural, word) in self.words
+            or any(_PEOPLES.get(w) == word for w in self.words & _PEOPLES.keys())
+            or bool(_roots(plural, _OF_PEOPLE) & (self.places | self.people))
+            or bool(_roots(word, _OF_PLACES) & self.people)
+        )
+
+    def joins(self, first: str, second: str) -> bool:
+        """False where the first word is always followed by other names, and the second belongs to
+        another such: "Nikol" to "Pashinyan", when a sentence says "Nikol Galuzin".
+        """
+        after = self.followed.get(first, frozenset())
+        if not after or "" in after or second in after or second not in self.followed:
+            return True
+        owners = [word for word, following in self.followed.items() if second in following]
+        return not any("" not in self.followed[owner] for owner in owners)
+
+
+def vocabulary(texts: Iterable[str], abbreviations: Mapping[str, str]) -> Vocabulary:
+    """Of a passage, its title, outlet and date.
+
+    Args:
+        abbreviations: short to long form; where the one is in the texts, so is the other.
+    """
+    texts = list(texts)
+    whole = " ".join(re.sub(r"\b([A-Z])\.(?=[A-Z]\b)", r"\1", text) for text in texts)
+    said = words(whole)
+    flat = f" {' '.join(said)} "
+    known = set(said)
+    written = set(_PARTS.findall(whole))  # "who" is no World Health Organization
+    for short, long in {**UNIVERSAL, **abbreviations}.items():
+        if f" {' '.join(words(long))} " in flat or short in written:
+            known |= {fold(short), *words(long)}
+            flat += f"{' '.join(words(long))} "
+    for alike in _ALIKE:
+        if any(f" {name} " in flat for name in alike if name != "us"):  # "US" is spelled out above
+            known.update(word for name in alike for word in name.split())
+    names = [name for text in texts for name in _capitals(text) if name.words]
+    capitals = {word for name in names for word in name.words}
+    return Vocabulary(
+        frozenset(known),
+        frozenset(map(stem, known)),
+        frozenset(root for word in capitals for root in _roots(word.removesuffix("s"), _OF_PEOPLE)),
+        frozenset(root for word in capitals for root in _roots(word, _OF_PLACES)),
+        frozenset(initials for text in texts for initials in _initials(text)),
+        _followed(names),
+        frozenset(word for name in names for word in name.words[1 if name.begins else 0 :]),
+    )
+
+
+def _roots(word: str, endings: tuple[str, ...]) -> set[str]:
+    return {
+        word[: len(word) - len(ending)]
+        for ending in endings
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_ROOT
+    }
+
+
+def _followed(names: Iterable[Name]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name in names:
+        for at, word in enumerate(name.words):
+            found.setdefault(word, set()).update(name.words[at + 1 : at + 4] or [""])
+    return {word: frozenset(following) for word, following in found.items()}
+
+
+def _initials(text: str) -> Iterator[str]:
+    """The initials of each run of capitalised words, and of its ends: at least two letters."""
+    run: list[str] = []
+    end = -1
+    for match in _TOKEN.finditer(text):
+        if not match.group()[0].isupper():
+            continue
+        if not _LINKS.fullmatch(text, end, match.start()):
+            run = []
+        run = [*run[-7:], fold(match.group()[0])]
+        end = match.end()
+        yield from ("".join(run[at:]) for at in range(len(run) - 1))

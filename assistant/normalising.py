@@ -1,0 +1,283 @@
+"""Quotations, numbers and dates in one spelling, so that two texts can be compared.
+
+Numbers in words are read by text2num; dates are read here, for the libraries that find them in
+running text take "may" and "second" for dates.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from text_to_num import alpha2digit
+
+_QUOTES = "\"'`´“”„‟«»‹›‘’‚‛*_"
+"""And what Markdown emphasises with."""
+
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_DASHES = "‐‑‒–—―−"
+_TYPED = str.maketrans(dict.fromkeys(_QUOTES + _INVISIBLE, "") | dict.fromkeys(_DASHES, "-"))
+_DASHED = str.maketrans(dict.fromkeys(_INVISIBLE, "") | dict.fromkeys(_DASHES, "-"))
+
+
+def plain(text: str) -> str:
+    """The text as quotations are compared: quotation marks, punctuation, case and spaces do not
+    count, but in numbers; a dash is the same with and without spaces around it.
+    """
+    text = unicodedata.normalize("NFKC", text.translate(_TYPED)).casefold()
+    text = re.sub(r"(?<!\d)[.,;:!?()]|[.,;:!?()](?!\d)", " ", text)
+    return re.sub(r" ?-[ -]*", "-", " ".join(text.split()))
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with what it counts."""
+
+    text: str
+    values: frozenset[float]
+    """All it may mean: "5m" is five or five million."""
+    unit: str | None = None
+    """Of `UNITS`, or one of the three below; None when there is none that is known."""
+
+
+ORDINAL, DECADE, DAY = "ordinal", "decade", "day of a month"
+
+
+@dataclass(frozen=True)
+class Date:
+    """A day, a month or a day of any year; what is not said is None."""
+
+    text: str
+    year: int | None
+    month: int
+    day: int | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers and dates of a text."""
+
+    numbers: tuple[Number, ...] = ()
+    dates: tuple[Date, ...] = ()
+
+    def lacking(self, said: "Figures") -> list[str]:
+        """The figures of `said`, as written there, that are not here under any spelling."""
+        here = _by_value(self.numbers)
+        years = {v for number in self.numbers for v in number.values if number.unit is None}
+        dates = [d.text for d in said.dates if not any(_holds(o, d, years) for o in self.dates)]
+        return dates + [n.text for n in said.numbers if not _counted(n, here, years)]
+
+
+def _by_value(numbers: tuple[Number, ...]) -> dict[float, set[str | None]]:
+    found: dict[float, set[str | None]] = {}
+    for number in numbers:
+        for value in number.values:
+            found.setdefault(value, set()).add(number.unit)
+    return found
+
+
+def _counted(
+    number: Number, here: dict[float, set[str | None]], years: set[float]
+) -> bool:  # fmt: skip
+    if number.unit == DECADE and any(v <= y < v + 10 for v in number.values for y in years):
+        return True
+    return any(_alike(number.unit, unit) for v in number.values for unit in here.get(v, ()))
+
+
+def _alike(said: str | None, here: str | None) -> bool:
+    """Whether a number with the one unit may be one with the other."""
+    if here in (DAY, DECADE):
+        return said == {DAY: ORDINAL, DECADE: DECADE}[here]
+    return said == here or None in (said, here)
+
+
+def _holds(here: Date, said: Date, years: set[float]) -> bool:
+    """Whether a date is the one said, or a part of what it says; the year may stand elsewhere."""
+    if here.month != said.month or (said.day is not None and here.day != said.day):
+        return False
+    return said.year in (None, here.year) or (here.year is None and said.year in years)
+
+
+UNITS = {
+    "percent": r"%|per ?cent|pct",
+    "dollar": r"(?:US |American )?dollars?|USD|bucks",
+    "euro": r"euros?|EUR",
+    "pound": r"pounds?(?: sterling)?|GBP",
+    "rouble": r"(?:Russian )?rou?bles?|RUB",
+    "dram": r"(?:Armenian )?drams?|AMD",
+    "square kilometre": r"sq\.? ?km|km2|km²|square (?:km|kilomet(?:er|re)s?)",
+    "square mile": r"sq\.? ?mi(?:les?)?|square miles?",
+    "kilometre an hour": r"km/h|kph|kilomet(?:er|re)s? (?:an|per) hour",
+    "kilometre": r"kms?|kilomet(?:er|re)s?",
+    "metre": r"met(?:er|re)s?",
+    "centimetre": r"cm|centimet(?:er|re)s?",
+    "mile": r"miles?",
+    "foot": r"feet|foot|ft",
+    "hectare": r"hectares?|ha",
+    "kilogram": r"kgs?|kilos?|kilogram(?:me)?s?",
+    "tonne": r"tonnes?|tons?",
+    "litre": r"lit(?:er|re)s?",
+    "year": r"years?",
+    "month": r"months?",
+    "week": r"weeks?",
+    "day": r"days?",
+    "hour": r"hours?|hrs?",
+    "minute": r"minutes?|mins?",
+}
+_SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "₽": "rouble", "֏": "dram"}
+_SCALES = {
+    "dozen": 12, "k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "million": 1e6,
+    "bn": 1e9, "b": 1e9, "billion": 1e9, "tn": 1e12, "trillion": 1e12,
+}  # fmt: skip
+_IN_DIGITS = {f"{_SCALES[s]:.0f}": s for s in ("thousand", "million", "billion", "trillion")}
+"""What text2num makes of the word after a number in digits: "5 million" becomes "5 1000000"."""
+
+_EACH_SCALE = "|".join(sorted([*_SCALES, *_IN_DIGITS], key=len, reverse=True))
+_EACH_UNIT = "|".join(f"(?P<u{number}>{unit})" for number, unit in enumerate(UNITS.values()))
+_NUMBER = re.compile(
+    r"(?:(?<![^\W_])(?:US)?(?P<sign>[$€£₽֏]) ?)?"
+    r"(?<![^\W_])(?P<digits>\d{1,3}(?:[, ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)*)"
+    r"(?:(?P<ordinal>st|nd|rd|th)(?![^\W_])|(?P<decade>['’]?s)(?![^\W_]))?"
+    rf"(?:[ -]?(?P<scale>{_EACH_SCALE})(?![^\W_]))?(?:[ -]?(?:{_EACH_UNIT})(?![^\W_]))?",
+    re.IGNORECASE,
+)
+_UNIT_NAMES = tuple(UNITS)
+_TENS = "twenties thirties forties fifties sixties seventies eighties nineties".split()
+_IN_TENS = re.compile(rf"\b(?:{'|'.join(_TENS)})\b", re.IGNORECASE)
+_SEASON = re.compile(r"\b(1[89]|20)(\d\d)[-/](\d\d)\b(?![-/]?\d)")
+"""Two years, the second without its century: "2018-19"."""
+
+_HALF = re.compile(r"\bhalf an? (?=(?:hundred|thousand|million|billion|trillion|dozen)\b)", re.I)
+_A_DOZEN = re.compile(r"\ba dozen\b", re.IGNORECASE)
+
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_SHORT = r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
+_MONTH = rf"(?P<month>{'|'.join(MONTHS)}|(?:{_SHORT})\b\.?)"
+_NTH = r"(?:st|nd|rd|th)?"
+_AND = r"(?: ?- ?| and | to | or )"
+_DATES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:(?P<other>\d\d?){_NTH}{_AND})?(?P<day>\d\d?){_NTH}(?: of)? {_MONTH}\b"
+        r"(?:,? (?P<year>\d{4})\b)?",
+        rf"\b{_MONTH} (?P<day>\d\d?){_NTH}\b(?:{_AND}(?P<other>\d\d?)\b{_NTH})?"
+        r"(?:,? (?P<year>\d{4})\b)?",
+        rf"\b{_MONTH},?(?: of)? (?P<year>\d{{4}})\b",
+        r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)",
+        r"\b(?P<day>\d\d?)[./](?P<month>\d\d?)[./](?P<year>\d{4})\b",
+        r"\b(?P<month>\d\d?)[./](?P<day>\d\d?)[./](?P<year>\d{4})\b",
+        rf"\b(?P<month>{'|'.join(MONTHS)})\b",
+    )
+)
+
+
+def figures_of(text: str, *, from_two: bool = False) -> Figures:
+    """The numbers and dates of a text, in digits or in words.
+
+    Args:
+        from_two: leaves out "one", "first" and "zero" in words, which mostly count nothing.
+    """
+    text = _HALF.sub("0.5 ", " ".join(text.translate(_DASHED).split()))
+    text = _A_DOZEN.sub("12", text).encode("utf-8", "replace").decode()
+    text = _SEASON.sub(lambda m: f"{m[1]}{m[2]}-{m[1]}{m[3]}", text)
+    text = _IN_TENS.sub(lambda m: f"{20 + 10 * _TENS.index(m.group().lower())}s", text)
+    text = alpha2digit(text, "en", 1.5 if from_two else 0.0)
+    dates: list[Date] = []
+    for pattern in _DATES:
+        kept, text = list(pattern.finditer(text)), pattern.sub(_blank, text)
+        dates += [date for match in kept for date in _dates(match)]
+    numbers = [_number(match) for match in _NUMBER.finditer(text)]
+    return Figures(tuple(numbers), tuple(dates))
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Nothing where a date stood that is one; what only looks like one stays for the next."""
+    return " " * len(match.group()) if any(True for _ in _dates(match)) else match.group()
+
+
+def _dates(match: re.Match[str]) -> Iterator[Date]:
+    parts = match.groupdict()
+    name = parts["month"]
+    month = int(name) if name.isdecimal() else _month(name)
+    year = int(parts["year"]) if parts.get("year") else None
+    days = [int(day) for day in (parts.get("day"), parts.get("other")) if day]
+    if 1 <= month <= 12:
+        for day in [day for day in days if 1 <= day <= 31] if days else [None]:
+            yield Date(match.group().strip(), year, month, day)
+
+
+def _month(name: str) -> int:
+    return next(i for i, month in enumerate(MONTHS, 1) if month.startswith(name[:3]))
+
+
+def _number(match: re.Match[str]) -> Number:
+    digits, written = match["digits"], match["scale"] or ""
+    scale = _IN_DIGITS.get(written, written.lower())
+    factor = _SCALES.get(scale, 1.0)
+    values = {round(value * factor, 6) for value in _readings(digits)}
+    if scale == "m":  # metres, or millions
+        values |= _readings(digits)
+    unit = _SIGNS.get(match["sign"] or "") or next(
+        (name for i, name in enumerate(_UNIT_NAMES) if match[f"u{i}"]), None
+    )
+    if match["ordinal"]:
+        unit = ORDINAL
+    elif match["decade"]:
+        unit = DECADE
+        values = {v + c for v in values for c in ((0,) if v >= 100 else (1900, 2000))}
+    text = match.group().strip()
+    if written in _IN_DIGITS:
+        text = text.replace(f" {written}", f" {scale}")
+    return Number(text, frozenset(values), unit)
+
+
+def _readings(digits: str) -> set[float]:
+    """What a number in digits may mean: "1.234" is 1.234 here and 1,234 elsewhere."""
+    joined = digits.replace(" ", "")
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", joined):
+        return {float(joined.replace(",", ""))}
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?", joined):
+        whole = float(joined.replace(".", "").replace(",", "."))
+        return {whole, float(joined)} if joined.count(".") == 1 and "," not in joined else {whole}
+    decimal = joined.replace(",", ".")
+    return {float(decimal) if decimal.count(".") <= 1 else float(decimal.replace(".", ""))}
+
+
+def source_figures(text: str, published: str | None) -> Figures:
+    """The figures of a passage, with what it says of its dates in other ways.
+
+    A year may be said without its day, "the 20th" without its month, and a weekday or "yesterday"
+    of a dated article is a date.
+
+    Args:
+        published: ISO date or date and time of its article.
+    """
+    found = figures_of(text)
+    dates = [*found.dates, *_relative_dates(text, published)]
+    # "3/2/2024" is read as 3 February; an American article means 2 March.
+    dates += [replace(d, month=d.day, day=d.month) for d in dates if "/" in d.text and d.day]
+    dates += figures_of((published or "")[:10]).dates
+    numbers = list(found.numbers)
+    for one in dates:
+        if one.year is not None:
+            numbers.append(Number(str(one.year), frozenset([float(one.year)])))
+        if one.day is not None:
+            numbers.append(Number(one.text, frozenset([float(one.day)]), DAY))
+    return Figures(tuple(numbers), tuple(dates))
+
+
+def _relative_dates(text: str, published: str | None) -> Iterator[Date]:
+    """The days that weekdays, "today" and "yesterday" mean: the last ones up to publication."""
+    try:
+        today = date.fromisoformat((published or "")[:10])
+    except ValueError:
+        return
+    for back in range(min(7, today.toordinal())):
+        day = today - timedelta(days=back)
+        words = [WEEKDAYS[day.weekday()], *(("today", "yesterday")[back : back + 1])]
+        if re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE):
+            yield Date(words[0], day.year, day.month, day.day)
