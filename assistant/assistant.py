@@ -14,10 +14,19 @@ from typing import Any
 
 from assistant import answering, feedback
 from assistant.answering import Composer
+from assistant.asking import Pipeline, reply
 from assistant.corpus import Corpus
 from assistant.crossencoder import CrossEncoder
-from assistant.embedding import Embedder, Reranker, SentenceEmbedder, SentenceReranker
+from assistant.embedding import (
+    Embedder,
+    Reranker,
+    SentenceEmbedder,
+    SentenceEntailment,
+    SentenceReranker,
+)
+from assistant.entailment import ReaderEntailment
 from assistant.errors import ArticleError, CorpusError
+from assistant.generation import LanguageModel, language_model
 from assistant.index import Index
 from assistant.lexical import LexicalIndex
 from assistant.reader import Reader, TrainedReader
@@ -31,12 +40,15 @@ from assistant.schema import (
     Plan,
     Progress,
     ScoredPassage,
+    Turn,
 )
 from assistant.settings import Settings, load_settings
 from assistant.sources import parse_article, pasted_file
 from assistant.store import Record, Store
 from assistant.suggestions import suggest
 from assistant.vectors import VectorIndex
+from assistant.verification import Entailment
+from assistant.writing import Writer
 
 SUGGEST_FROM = 200
 """Newest articles that example questions are made from."""
@@ -52,6 +64,8 @@ def open_assistant(
     embedder: Embedder | None = None,
     reader: Reader | None = None,
     reranker: Reranker | str | None = None,
+    model: LanguageModel | None = None,
+    entails: Entailment | None = None,
     **chosen: Any,
 ) -> "Assistant":
     """An assistant over a folder of articles; cheap: models are loaded when first needed.
@@ -61,6 +75,8 @@ def open_assistant(
         embedder: takes the place of the model named in the settings.
         reader: takes the place of the built-in reader.
         reranker: takes the place of the one named in the settings.
+        model: a language model in the place of the one named in the settings.
+        entails: judges prose in the place of the one named in the settings, or of the reader.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -73,7 +89,14 @@ def open_assistant(
     reranker = reranker or settings.reranker
     if isinstance(reranker, str):
         reranker = SentenceReranker(reranker)
-    return Assistant(settings, embedder, reader or TrainedReader(CrossEncoder()), reranker)
+    weights = CrossEncoder()
+    if entails is None:
+        named = settings.entailment
+        entails = SentenceEntailment(named) if named else ReaderEntailment(weights)
+    return Assistant(
+        settings, embedder, reader or TrainedReader(weights), reranker,
+        model or language_model(settings), entails,
+    )  # fmt: skip
 
 
 class Assistant:
@@ -85,10 +108,11 @@ class Assistant:
         embedder: Embedder,
         reader: Reader,
         reranker: Reranker | None = None,
+        model: LanguageModel | None = None,
+        entails: Entailment | None = None,
     ) -> None:
         self.settings = settings
         self._embedder = embedder
-        self._reader = reader
         self._corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
         if settings.data is None:
             self._corpus.require()  # or a mistyped name would become an empty corpus
@@ -103,11 +127,13 @@ class Assistant:
             self._store, LexicalIndex(self._store), self._vectors, embedder,
             settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
-        self._composer = Composer(
-            self._store.article, settings.threshold, settings.answer_sentences
-        )
+        composer = Composer(self._store.article, settings.threshold, settings.answer_sentences)
         # A reranker has read them all before: what it puts last is not read again.
-        self._read_first = settings.candidates // (1 if reranker is None else 3) or 1
+        read_first = settings.candidates // (1 if reranker is None else 3) or 1
+        writer = None if model is None else Writer(model, composer, settings.llm_context, entails)
+        self._pipeline = Pipeline(
+            self._retriever, reader, composer, settings.candidates, read_first, model, writer
+        )  # fmt: skip
         self._ready = threading.Event()
         self._suggestions: tuple[int, list[str]] = (-1, [])
 
@@ -125,31 +151,37 @@ class Assistant:
 
     # ---- asking -----------------------------------------------------------------------------
 
-    def ask(self, question: str) -> Answer:
-        """The answer to a question, with its citations; a refusal when the articles lack it."""
-        *_, answer = self.stream(question)
+    def ask(self, question: str, turns: Sequence[Turn] = (), *, alone: bool = False) -> Answer:
+        """The answer to a question, with its citations; a refusal when the articles lack it.
+
+        Args:
+            turns: what was asked and answered before it, oldest first (`Answer.turn` makes one).
+            alone: the question stands alone: it is searched for as it is.
+        """
+        *_, answer = self.stream(question, turns, alone=alone)
         return answer
 
-    def stream(self, question: str) -> Iterator[Answer]:
+    def stream(
+        self, question: str, turns: Sequence[Turn] = (), *, alone: bool = False
+    ) -> Iterator[Answer]:
         """The answer as it grows; each item holds all so far, the last is the whole answer."""
-        asked = " ".join(question.split())
-        if not any(character.isalnum() for character in asked):
-            yield answering.say(question, answering.EMPTY_QUESTION)
+        said = reply(question)
+        if said is not None:
+            yield said
             return
         if self._store.counts()[1] == 0:
             yield answering.say(question, answering.EMPTY_CORPUS)
             return
-        clock = Clock()
+        started = time.perf_counter()
         if not self._ready.is_set():
             self._load()
-        clock.lap("loading")
-        query, candidates = self._retriever.search(asked, self.settings.candidates)
-        clock.lap("retrieval")
-        reading = self._reader.read(query, candidates[: self._read_first])
-        clock.lap("reading")
-        for answer in self._composer.compose(query, reading, candidates):
-            clock.lap("answering")
-            yield answer.timed(**clock.laps)
+        loading = time.perf_counter() - started
+        for answer in self._pipeline.stream(" ".join(question.split()), turns, alone):
+            yield answer.timed(loading=loading)
+
+    def standalone(self, question: str, turns: Sequence[Turn]) -> str:
+        """What a question means after these turns; itself where it leans on none of them."""
+        return self._pipeline.standalone(" ".join(question.split()), turns)
 
     def retrieve(self, question: str, limit: int) -> tuple[ScoredPassage, ...]:
         """The passages nearest to a question, best first, for programs that read themselves."""
@@ -374,17 +406,3 @@ def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
-
-
-class Clock:
-    """Seconds per stage, between calls of `lap`."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Ends a stage; a stage that ends again grows."""
-        now = time.perf_counter()
-        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
-        self._last = now

@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
-    from assistant.schema import Plan, Progress
+    from assistant.schema import Answer, Plan, Progress
     from assistant.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON for programs")
@@ -77,11 +77,16 @@ def ask(question: str, as_json: bool) -> None:
     assistant ask --json "who chairs the EAEU" | python -m json.tool
     """
     with _assistant() as assistant:
-        answer = assistant.ask(question)
-    if as_json:
-        _print_json(answer.to_dict())
-        return
-    click.echo(answer.text)
+        if as_json:
+            _print_json(assistant.ask(question).to_dict())
+            return
+        answer = _print_growing(assistant.stream(question))
+    if answer.notice:
+        click.echo(f"\n{answer.notice}")
+    for check in answer.checks:
+        if check.reasons and answer.generation is not None:
+            said = " ".join(answer.text[check.start : check.end].split())
+            click.echo(f"\n{check.verdict}: {said}\n    {'; '.join(check.reasons)}")
     if answer.citations:
         click.echo("\nSources" if answer.answered else "\nNearest passages")
     for citation in answer.citations:
@@ -90,6 +95,19 @@ def ask(question: str, as_json: bool) -> None:
         click.echo(f"    {citation.article_id} {citation.start}-{citation.end}")
         if not answer.answered:
             click.echo(f"    {' '.join(citation.quote.split())}")
+
+
+def _print_growing(answers: "Iterator[Answer]") -> "Answer":
+    """Prints an answer as it grows; anew from its beginning where it turns out to be another."""
+    printed = ""
+    for answer in answers:
+        if not answer.text.startswith(printed):
+            click.echo("\n")
+            printed = ""
+        click.echo(answer.text[len(printed) :], nl=False)
+        printed = answer.text
+    click.echo()
+    return answer
 
 
 @main.command()

@@ -101,7 +101,7 @@ class Query:
     text: str
     """As the person asked it."""
     spelled: str
-    """Without misspelled words."""
+    """Standing alone, without misspelled words."""
     expanded: str
     """The same with abbreviations spelled out."""
 
@@ -141,6 +141,50 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """One question of a conversation and its answer, as far as a later question may lean on it."""
+
+    question: str
+    """As it was searched for, standing alone."""
+    answer: str = ""
+    """What was answered, without citation marks."""
+    titles: tuple[str, ...] = ()
+    """Of the articles that were cited, the first cited first."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a language model was asked, and what that took."""
+
+    model: str
+    prompt: str
+    prompt_tokens: int
+    answer_tokens: int
+    """Tokens as the service counted them, else estimated."""
+
+
+Verdict = Literal["verified", "weak", "unsupported"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What verification found about one sentence of an answer."""
+
+    start: int
+    end: int
+    """Characters of `Answer.text`, the citation marks included."""
+    verdict: Verdict
+    """verified: all of it is in the cited passages; weak: nothing is wrong with it, but they may
+    not say it; unsupported: something in it is not in them."""
+    cited: tuple[int, ...] = ()
+    """Numbers of the citations it points to."""
+    reasons: tuple[str, ...] = ()
+    """What is missing, in words for people; none when verified."""
+    fabricated: bool = False
+    """A quotation that nobody said, or a citation that there is not: such a sentence is removed."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a person gets for a question."""
 
@@ -158,8 +202,15 @@ class Answer:
     """The candidates, best first."""
     confidence: float = 0.0
     """Calibrated probability that the articles answer the question."""
-    checks: tuple[str, ...] = ()
-    """What verification found; empty while nothing verifies."""
+    checks: tuple[Check, ...] = ()
+    """What verification found, a check for each sentence that says something."""
+    standalone: str = ""
+    """The question as it was understood: it stands alone, its words are spelled right."""
+    notice: str = ""
+    """What a person should know about it: that a sentence was removed, that the language model
+    failed."""
+    generation: Generation | None = None
+    """None where no language model wrote it."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds per stage."""
 
@@ -175,9 +226,19 @@ class Answer:
             "short_answer": self.short_answer,
             "text": self.text,
             "citations": [{key: asdict(c)[key] for key in keys} for c in self.citations],
+            "checks": [asdict(check) for check in self.checks],
+            "notice": self.notice,
+            "generation": None if self.generation is None else asdict(self.generation),
             "confidence": round(self.confidence, 4),
             "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
         }
+
+    def turn(self) -> Turn:
+        """What a later question may lean on."""
+        quotes = [citation.quote for citation in self.citations if self.answered]
+        said = [self.short_answer] if self.short_answer and self.answered else []
+        titles = dict.fromkeys(citation.title for citation in self.citations)
+        return Turn(self.standalone or self.question, " ".join([*said, *quotes]), tuple(titles))
 
     def timed(self, **seconds: float) -> "Answer":
         """The same answer with these stages' seconds added."""

@@ -56,6 +56,26 @@ class Settings(BaseSettings):
     threshold: float = Field(
         0.5, ge=0, le=1, description="confidence below which the answer is a refusal"
     )
+    llm: Literal["none", "openai-like", "ollama", "openai", "anthropic"] = Field(
+        "none",
+        description="language model service that writes the answers; its key comes from the "
+        "environment (OPENAI_API_KEY, ANTHROPIC_API_KEY)",
+    )
+    llm_model: str = Field("", description="name of the language model at its service")
+    llm_url: str | None = Field(
+        None, description="address of the service, for openai-like and ollama"
+    )
+    llm_timeout: float = Field(
+        60.0, gt=0, le=3600, description="seconds to wait for the language model's next words"
+    )
+    llm_context: int = Field(
+        8192, ge=1024, description="tokens that the language model reads and writes together"
+    )
+    entailment: str | None = Field(
+        None,
+        description="name or folder of a sentence-transformers CrossEncoder for natural language "
+        "inference, which then judges whether a cited passage supports a sentence",
+    )
     max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
     host: str = Field("127.0.0.1", description="address the web page listens on")
     port: int = Field(7860, ge=0, le=65535, description="port of the web page; 0 takes a free one")

@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from assistant.errors import AssistantError
-from eval import datasets, gate, inbox
+from eval import datasets, followups, gate, inbox, verification
 from eval.ablate import ablate, table
 from eval.compare import Comparison, compare
 from eval.datasets import BUNDLED, BUNDLED_QUESTIONS, CACHE, Dataset
@@ -66,6 +66,10 @@ def bundled() -> None:
 @click.option("--retrieval-only", is_flag=True, help="measure the ranking of passages alone")
 @click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="change a setting")
 @click.option("--judge", metavar="MODULE:NAME", help="also ask this llama-index LLM")
+@click.option(
+    "--price", nargs=2, type=float, metavar="READ WRITTEN",
+    help="of a million tokens that the language model reads, and writes",
+)  # fmt: skip
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="folder of indexes")
 @click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="folder to keep it in")
 def run(
@@ -74,6 +78,7 @@ def run(
     retrieval_only: bool,
     chosen: tuple[str, ...],
     judge: str | None,
+    price: tuple[float, float] | None,
     cache: Path,
     runs: Path,
 ) -> None:
@@ -82,6 +87,7 @@ def run(
     \b
     python -m eval run --set threshold=0.4
     python -m eval run --dataset ~/data/news --limit 100 --retrieval-only
+    python -m eval run --set llm=ollama --set llm_model=qwen3 --price 0 0
     """
     asked = None
     if judge:
@@ -94,7 +100,22 @@ def run(
         retrieval_only=retrieval_only,
         chosen=_settings(chosen),
         judge=asked,
+        price=price,
     )
+
+
+@main.command("followups")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def followups_(folder: Path) -> None:
+    """Compare the rules for follow-ups with how people make them stand alone, in FOLDER.
+
+    \b
+    python -m eval followups ~/data/followups
+    """
+    click.echo(f"{'':34} {'cosine':24} token F1")
+    for way, (cosine, f1) in followups.measure(folder).items():
+        shown = [f"{i.mean:.3f} ({i.low:.3f} to {i.high:.3f})" for i in (cosine, f1)]
+        click.echo(f"{way:34} {'   '.join(shown)}")
 
 
 @main.command("compare")
@@ -181,6 +202,9 @@ def adopt(cases: Path) -> None:
     click.echo(f"{inbox.adopt(cases, BUNDLED_QUESTIONS)} questions adopted")
 
 
+main.add_command(verification.main, "verification")
+
+
 def _dataset(name: str, cache: Path, limit: int | None) -> Dataset:
     if name == BUNDLED:
         return datasets.bundled(cache, limit)
@@ -217,6 +241,13 @@ def _print_summary(done: dict[str, Any]) -> None:
     for name, i in done["summary"].items():
         click.echo(
             f"{name:24} {i['mean']:6.3f}  {i['low']:.3f} to {i['high']:.3f}  {i['count']:>9}"
+        )
+    if done.get("usage"):
+        used = done["usage"]
+        cost = "" if used["cost"] is None else f", cost {used['cost']:.4f}"
+        click.echo(
+            f"\n{used['model']} wrote {used['answers']} answers: {used['prompt_tokens']} tokens "
+            f"read, {used['answer_tokens']} written{cost}"
         )
     if done["latency"]:
         click.echo(f"\n{'stage':24} {'p50 ms':>8} {'p95 ms':>8}")

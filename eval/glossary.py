@@ -46,7 +46,8 @@ MEASURES: dict[str, dict[str, str]] = {
         "refusal AUROC, far": "the same, of unanswerable questions about something else only",
     },
     "Follow-ups": {
-        "follow-up MRR": "evidence found for follow-ups as they were asked",
+        "follow-up MRR": "evidence found for follow-ups in their conversation",
+        "typed follow-up MRR": "evidence found for the same questions as they were typed, alone",
         "stand-alone MRR": "evidence found for the same questions made to stand alone",
     },
 }

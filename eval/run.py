@@ -18,7 +18,7 @@ import numpy as np
 from assistant import open_assistant
 from assistant.assistant import Assistant
 from assistant.embedding import SentenceEmbedder
-from assistant.schema import Answer, ScoredPassage
+from assistant.schema import Answer, ScoredPassage, Turn
 from assistant.settings import load_settings
 from eval import measures
 from eval.datasets import HERE, Dataset, Question
@@ -77,6 +77,7 @@ def evaluate(
     retrieval_only: bool = False,
     chosen: Mapping[str, Any] | None = None,
     judge: Judge | None = None,
+    price: tuple[float, float] | None = None,
     progress: Callable[[Iterable[Question]], Iterable[Question]] = iter,
     assistant: Assistant | None = None,
 ) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def evaluate(
     Args:
         chosen: settings by name that differ from the person's own.
         judge: asks a language model about each answer, too.
+        price: of a million tokens that the language model reads, and that it writes.
         progress: wraps the questions, to show how far it is.
         assistant: takes the place of the one that the settings give.
     """
@@ -94,6 +96,7 @@ def evaluate(
                 dataset,
                 retrieval_only=retrieval_only,
                 judge=judge,
+                price=price,
                 progress=progress,
                 assistant=opened,
             )
@@ -101,7 +104,23 @@ def evaluate(
     asked = [_ask(assistant, q, retrieval_only, judge) for q in progress(dataset.questions)]
     if not retrieval_only:
         asked = _with_similarity(asked)
-    return _run(dataset, assistant, asked, retrieval_only)
+    return _run(dataset, assistant, asked, retrieval_only) | _usage(asked, price)
+
+
+def _usage(asked: Sequence[Asked], price: tuple[float, float] | None) -> dict[str, Any]:
+    """What the language model read and wrote, and what that cost; nothing where none wrote."""
+    done = [one.answer.generation for one in asked if one.answer and one.answer.generation]
+    if not done:
+        return {}
+    read, written = sum(g.prompt_tokens for g in done), sum(g.answer_tokens for g in done)
+    cost = None if price is None else (read * price[0] + written * price[1]) / 1e6
+    models = sorted({generation.model for generation in done})
+    return {
+        "usage": {
+            "model": ", ".join(models), "answers": len(done), "prompt_tokens": read,
+            "answer_tokens": written, "cost": cost,
+        }
+    }  # fmt: skip
 
 
 def open_dataset(dataset: Dataset, chosen: Mapping[str, Any] | None = None) -> Assistant:
@@ -118,19 +137,33 @@ def open_dataset(dataset: Dataset, chosen: Mapping[str, Any] | None = None) -> A
 def _ask(
     assistant: Assistant, question: Question, retrieval_only: bool, judge: Judge | None
 ) -> Asked:
-    retrieved = assistant.retrieve(question.text, DEPTH)
+    turns = turns_of(assistant, question)
+    retrieved = assistant.retrieve(assistant.standalone(question.text, turns), DEPTH)
     values = _retrieval_values(question, retrieved)
     if question.standalone:
         values["follow-up MRR"] = values["evidence MRR"]
-        alone = assistant.retrieve(question.standalone, DEPTH)
-        values["stand-alone MRR"] = _retrieval_values(question, alone)["evidence MRR"]
+        for name, text in (
+            ("typed follow-up MRR", question.text), ("stand-alone MRR", question.standalone),
+        ):  # fmt: skip
+            found = assistant.retrieve(text, DEPTH)
+            values[name] = _retrieval_values(question, found)["evidence MRR"]
     if retrieval_only:
         return Asked(question, retrieved, None, values)
-    answer = assistant.ask(question.text)
+    answer = assistant.ask(question.text, turns)
     values |= _answer_values(question, answer) | _citation_values(assistant, question, answer)
     if judge is not None and answer.answered:
         values |= judge(question, answer)
     return Asked(question, retrieved, answer, values)
+
+
+def turns_of(assistant: Assistant, question: Question) -> tuple[Turn, ...]:
+    """The conversation before a question, each of its questions as the assistant understands it;
+    the answers are those of the data set.
+    """
+    turns: tuple[Turn, ...] = ()
+    for asked, answer in question.history:
+        turns += (Turn(assistant.standalone(asked, turns), answer),)
+    return turns
 
 
 def _held(question: Question, scored: ScoredPassage) -> frozenset[str]:

@@ -46,7 +46,7 @@ QUESTIONS = [
      "article_ids": ["bridge"], "evidence": ["not a word of the article"]},
     {"_id": "3", "text": "What do zebras eat?", "kind": "unanswerable", "answers": [],
      "article_ids": []},
-    {"_id": "4", "text": "And its clock?", "kind": "follow-up", "answers": ["slow"],
+    {"_id": "4", "text": "How is its clock?", "kind": "follow-up", "answers": ["slow"],
      "article_ids": ["tower"], "evidence": ["The clock is slow."],
      "history": [{"question": "What has the tower?", "answer": "A clock."}],
      "standalone": "How is the clock of the tower?"},

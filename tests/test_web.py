@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -83,11 +84,18 @@ def server(tmp_path_factory, evaluation) -> Iterator[str]:
     corpus = tmp_path_factory.mktemp("web") / "articles"
     shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
     (corpus / "hostile.md").write_text(HOSTILE)
+    with serving(corpus, ASSISTANT_EVALUATION=str(evaluation)) as address:
+        yield address
+
+
+@contextmanager
+def serving(corpus: Path, **settings: str) -> Iterator[str]:
+    """The address of a server in its own process; it must not have printed a traceback."""
     log = (corpus.parent / "server.log").open("w+")
     process = subprocess.Popen(
         [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", str(corpus), "chat", "--port", "0"],
         stdout=subprocess.PIPE, stderr=log, text=True,
-        env=os.environ | {"ASSISTANT_EVALUATION": str(evaluation)},
+        env=os.environ | settings,
     )  # fmt: skip
     address = None
     for line in process.stdout:
@@ -95,13 +103,15 @@ def server(tmp_path_factory, evaluation) -> Iterator[str]:
             address = found.group()
             break
     assert address, "the server said no address"
-    yield address
-    process.terminate()
-    process.wait(30)
-    process.stdout.close()
-    log.seek(0)
-    said = log.read()
-    log.close()
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+        log.seek(0)
+        said = log.read()
+        log.close()
     assert "Traceback" not in said, said
 
 

@@ -31,24 +31,36 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
     )  # fmt: skip
     answers: gr.State = gr.State(())
     _build_feedback(assistant, chat, answers)
+    with gr.Row(elem_id="understood", visible=False) as row:
+        searched = gr.Textbox(
+            label="Searched for", scale=8, max_length=2_000, elem_id="searched", lines=1
+        )
+        again = gr.Button("Search again", scale=1, min_width=120, elem_id="again-search")
     with gr.Row(elem_id="asking"):
         box = gr.Textbox(
             label="Your question", show_label=False, placeholder="Ask what the articles say …",
             container=False, scale=8, max_length=20_000, elem_id="question", autofocus=True,
         )  # fmt: skip
         button = gr.Button("Ask", variant="primary", scale=1, min_width=72, elem_id="send")
+        stop = gr.Button("Stop", scale=1, min_width=72, elem_id="stop", visible=False)
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
-    stream = partial(_stream, assistant)
+    shown = [chat, box, answers, searched, row, button, stop]
+    running: list[Any] = []
 
-    def ask(event: Callable[..., Any], question: Any) -> Any:
+    def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
         held = [question, chat, answers]
-        return on(event, stream, held, [chat, box, answers], show_progress="hidden")
+        wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
+        running.append(wired)
+        return wired
 
     for event in (box.submit, button.click):
         ask(event, box)
+    for event in (searched.submit, again.click):
+        ask(event, searched, _stream_again)
     for example in examples:
         ask(example.click, example)
+    on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
     on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
     return ask
 
@@ -62,30 +74,83 @@ def _examples(assistant: Assistant) -> list[Any]:
     return [gr.Button(value=question, visible=bool(question)) for question in padded]
 
 
+Shown = tuple[Messages, str, Answers, Any, Any, Any, Any]
+"""The chat, the box, the answers, what was searched for and its row, the buttons Ask and Stop."""
+Stream = Callable[[Assistant, str, Messages | None, Answers], AsyncIterator[Shown]]
+
+
 async def _stream(
-    assistant: Assistant, question: str, messages: Messages | None, answers: Answers
-) -> AsyncIterator[tuple[Messages, str, Answers]]:
-    """The chat with the question, then with the answer as it grows; the box is emptied."""
+    assistant: Assistant,
+    question: str,
+    messages: Messages | None,
+    answers: Answers,
+    alone: bool = False,
+) -> AsyncIterator[Shown]:
+    """The chat with the question, then with the answer as it grows; the box is emptied.
+
+    When it is stopped, nothing here holds the growing answer any more, which closes it, and with it
+    the connection to a language model.
+    """
     if not question.strip():
-        yield messages or [], "", answers
+        yield messages or [], "", answers, gr.skip(), gr.skip(), *_idle()
         return
     said = [*(messages or []), {"role": "user", "content": render.question(question[:2000])}]
     # As many as there are questions before: one may have failed, or the chat been emptied.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
     waiting = "Searching the articles …" if assistant.ready else "Loading the models …"
-    yield [*said, _reply(render.note(waiting))], "", before
+    yield [*said, _reply(render.note(waiting))], "", before, "", gr.Row(visible=False), *_busy()
     try:
-        growing = assistant.stream(question)
+        turns = [given.turn() for given in before if given is not None and given.standalone]
+        growing = assistant.stream(question, turns, alone=alone)
         last: Answer | None = None
         while (found := await asyncio.to_thread(next, growing, None)) is not None:
             last = found
-            yield [*said, _reply(render.answer(found, complete=False))], "", before
+            growing_reply = _reply(render.answer(found, complete=False))
+            yield [*said, growing_reply], "", before, gr.skip(), gr.skip(), *_busy()
         if last is not None:
             # Without the candidates, which feedback does not need and which are large.
             given = replace(last, passages=())
-            yield [*said, _reply(render.answer(last))], "", [*before, given]
+            row = gr.Row(visible=bool(last.standalone))
+            yield (
+                [*said, _reply(render.answer(last))],
+                "",
+                [*before, given],
+                last.standalone,
+                row,
+                *_idle(),
+            )
     except AssistantError as error:
-        yield [*said, _reply(render.note(str(error)))], "", before
+        yield [*said, _reply(render.note(str(error)))], "", before, gr.skip(), gr.skip(), *_idle()
+
+
+async def _stream_again(
+    assistant: Assistant, searched: str, messages: Messages | None, answers: Answers
+) -> AsyncIterator[Shown]:
+    """Asks the last question again as a person has corrected it; it takes the place of the last."""
+    kept = (messages or [])[:-2]
+    async for shown in _stream(assistant, searched, kept, answers[: len(kept) // 2], alone=True):
+        yield shown
+
+
+def _busy() -> tuple[Any, Any]:
+    return gr.Button(visible=False), gr.Button(visible=True)
+
+
+def _idle() -> tuple[Any, Any]:
+    return gr.Button(visible=True), gr.Button(visible=False)
+
+
+def _stopped(messages: Messages | None, answers: Answers) -> tuple[Any, ...]:
+    """What was written so far stays, with a word that it was stopped."""
+    said = list(messages or [])
+    if said and said[-1]["role"] == "assistant":
+        said[-1] = _reply(f"{_text(said[-1])}{render.note('Stopped.')}")
+    return said, [*answers, *[None] * len(said)][: len(said) // 2], *_idle()
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
 def _reply(html: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ are looked for in the words of an article.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.schema import Answer, ArticleSummary, Citation
+from assistant.schema import Answer, ArticleSummary, Check, Citation
 
 
 def shown(text: str) -> str:
@@ -33,16 +33,18 @@ def note(text: str) -> str:
 
 
 def answer(found: Answer, complete: bool = True) -> str:
-    """The message of an answer: quoted sentences by article, then its sources as cards."""
+    """The message of an answer: prose or quoted sentences, then its sources as cards."""
     parts = ['<div class="answer">']
-    if found.answered:
+    if not found.answered:
+        parts.append(f"<p>{shown(found.text)}</p>")
+    elif found.generation is not None:
+        parts.append(_prose(found))
+    else:
         if found.short_answer:
             parts.append(f'<p class="short">{shown(found.short_answer)}</p>')
-        parts.extend(_quotes(found.citations))
-    else:
-        parts.append(f"<p>{shown(found.text)}</p>")
-    if found.searched_for != found.question:
-        parts.append(f'<p class="searched">Searched for: {shown(found.searched_for)}</p>')
+        parts.extend(_quotes(found))
+    if found.notice:
+        parts.append(f'<p class="notice">{shown(found.notice)}</p>')
     if complete and found.citations:
         heading = "Sources" if found.answered else "Nearest passages"
         parts.append(f'<h2>{heading}</h2><div class="cards">')
@@ -51,22 +53,75 @@ def answer(found: Answer, complete: bool = True) -> str:
     return "".join([*parts, "</div>"])
 
 
-def _quotes(citations: Sequence[Citation]) -> list[str]:
+def _quotes(found: Answer) -> list[str]:
     parts = []
     last = None
-    for citation in citations:
+    checks = {number: check for check in found.checks for number in check.cited}
+    for citation in found.citations:
         if citation.article_id != last:
             parts.append(
                 f'<p class="byline"><b>{shown(citation.title)}</b> {_outlet(citation)}</p>'
             )
             last = citation.article_id
-        label = f"Open source {citation.number} in its article"
-        parts.append(
-            f"<blockquote>{shown(citation.quote)} "
-            f'<a class="cite" href="{link(citation)}" aria-label="{label}">{citation.number}</a>'
-            f"</blockquote>"
-        )
+        mark = _mark(checks[citation.number]) if citation.number in checks else ""
+        parts.append(f"<blockquote>{shown(citation.quote)} {_cite(citation)}{mark}</blockquote>")
     return parts
+
+
+def _cite(citation: Citation) -> str:
+    label = f"Open source {citation.number} in its article"
+    return f'<a class="cite" href="{link(citation)}" aria-label="{label}">{citation.number}</a>'
+
+
+_CITED = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
+
+
+def _prose(found: Answer) -> str:
+    """What a language model wrote: its citation marks are links, each sentence has its check."""
+    known = {citation.number: citation for citation in found.citations}
+    pieces, at = [], 0
+    for check in found.checks:
+        pieces += [_linked(found.text[at : check.end], known), _mark(check)]
+        at = check.end
+    pieces.append(_linked(found.text[at:], known))
+    return f'<p class="prose">{"".join(pieces)}</p>'
+
+
+def _linked(text: str, known: Mapping[int, Citation]) -> str:
+    parts, at = [], 0
+    for match in _CITED.finditer(text):
+        numbers = [int(number) for number in match.group(1).split(",")]
+        parts.append(_lines(text[at : match.start()]))
+        parts += [_cite(known[n]) if n in known else shown(f"[{n}]") for n in numbers]
+        at = match.end()
+    return "".join([*parts, _lines(text[at:])])
+
+
+def _lines(text: str) -> str:
+    """Prose with its line breaks and the blanks at its ends."""
+    plain = re.sub(r"\*\*|__", "", text)
+    lines = [shown(line) if line.strip() else "" for line in plain.split("\n")]
+    low = " " if plain[:1] == " " else ""
+    high = " " if plain[-1:] == " " else ""
+    return low + re.sub("(?:<br>){3,}", "<br><br>", "<br>".join(lines)) + high
+
+
+_VERDICTS = {
+    "verified": ("✓", "Verified"),
+    "weak": ("?", "Weak"),
+    "unsupported": ("✕", "Not in the source"),
+}
+
+
+def _mark(check: Check) -> str:
+    """The small mark of a check; why, on hover and for screen readers."""
+    sign, verdict = _VERDICTS[check.verdict]
+    why = f"{verdict}: {'; '.join(check.reasons)}" if check.reasons else verdict
+    label = shown(why)
+    return (
+        f' <span class="check {check.verdict}" role="img" tabindex="0" title="{label}" '
+        f'aria-label="{label}">{sign}</span>'
+    )
 
 
 def card(citations: Sequence[Citation]) -> str:

@@ -1,0 +1,281 @@
+"""Follow-ups to questions that stand alone, by rule; and what is said beside questions.
+
+A follow-up leans on the talk: "and in May?", "what did he say?". The rules here only propose what
+it may mean, the question as typed first; which proposal is meant, retrieval and the reader decide,
+by how well each is answered. So a change of topic is not dragged back, and a rule may be wrong.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from assistant.schema import Turn
+from assistant.terms import STOP_WORDS, content_words, stem, words
+
+REMEMBERED = 10
+"""Last turns that a follow-up may lean on."""
+
+SAID, OLDER, FURTHER = 0.3, 0.9, 0.8
+"""What a name in an answer counts against one in a question, one in a turn against the same in the
+turn after it, and one against the name before it in its text: of a few values those that came
+nearest to what people write, by `python -m eval followups` (eval/LOG.md, 2026-11-25)."""
+
+CANDIDATES = 6
+"""Most readings of a follow-up that are searched for."""
+
+BARE = 0.05
+LOOSE = -0.1
+"""Added to the confidence of the question as typed, which is meant if it is answered about as well,
+and of a reading with words of the talk behind it, which reads worse than the others."""
+
+
+SmallTalk = Literal["greeting", "thanks", "farewell", "ability"]
+
+_SMALL_TALK: tuple[tuple[SmallTalk, str], ...] = (
+    (
+        "greeting",
+        r"(?:hi|hello|hey|hallo|greetings|good (?:morning|afternoon|evening|day))"
+        r"(?: (?:there|everyone|again|assistant))?(?:\W+how are you)?|how are you(?: today)?",
+    ),
+    (
+        "thanks",
+        r"(?:(?:ok|okay|great|good)\W+)?(?:many thanks|thanks|thank you|thx|cheers)"
+        r"(?: (?:a lot|so much|very much|again))?|ok|okay|great|perfect|nice|well done|good",
+    ),
+    ("farewell", r"bye(?:[ -]bye)?|goodbye|good night|see you(?: later)?"),
+    (
+        "ability",
+        r"help|(?:so )?(?:who|what) are you|what (?:can|do) (?:you|i) (?:do|ask)|what is this"
+        r"|how (?:do|does) (?:i use )?(?:this|it|you) ?(?:work)?|what do you know"
+        r"|can you help(?: me)?|what can i ask(?: you)?",
+    ),
+)
+
+
+def small_talk(question: str) -> SmallTalk | None:
+    """What kind of talk the whole of it is; None for a question about something."""
+    for topic, pattern in _SMALL_TALK:
+        if re.fullmatch(rf"\W*(?:{pattern})\W*", question, re.IGNORECASE):
+            return topic
+    return None
+
+
+# ---- what leans ---------------------------------------------------------------------------------
+
+_PEOPLE = re.compile(r"\b(he|she|him|her|his|hers|they|them|their|theirs)\b", re.IGNORECASE)
+_THAT = "|".join(
+    rf"(?<={before} )that" for before in "about after before to of than by for do is was".split()
+)
+_THINGS = re.compile(
+    rf"\b(it|its|they|them|their|theirs|there|this|these|those|{_THAT}|the (?:former|latter|same)"
+    r"|(?:that|the) (?:one|other)s?)\b",
+    re.IGNORECASE,
+)
+_NO_REFERENCE = re.compile(
+    # "there" that only says that something exists, "it" of the weather, "that" between two clauses
+    r"\b(?:are|is|was|were|been|be) there\b|\bthere (?:are|is|was|were|be|been)\b"
+    r"|\bit (?:true|possible|likely|clear)\b|\b(?:is|was) it that\b"
+    r"|\b(?:say|says|said|claim|claims|claimed|think|thinks|believe|believes|mean|means) that\b",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"^\W*(?:(?:and|but|or|so|also|then|ok|okay|well)\b[\s,]*)*"
+    r"(?:(?:what|how) about\b|what of\b)?[\s,]*",
+    re.IGNORECASE,
+)
+_ASKING = frozenset(
+    "what who whom whose which when where why how since until much many long often far did does do "
+    "is are was were has have had can could will would should".split()
+)
+_WORD = re.compile(r"[\w’'-]+")
+
+
+def leans(question: str) -> bool:
+    """Whether a question may not be understood without those before it."""
+    plain = _NO_REFERENCE.sub(" ", question)
+    opened = _OPENING.match(question)
+    return bool(
+        _PEOPLE.search(plain)
+        or _THINGS.search(plain)
+        or (opened and opened.group().strip())
+        or (len(content_words(question)) <= 2 and not names_in(question))
+        or _definite(question)
+    )
+
+
+def _definite(question: str) -> list[str]:
+    """Noun phrases such as "the mission" or "those countries", which say of which only before."""
+    found = re.findall(
+        r"\b(?:the|this|that|these|those) ([a-z][a-z-]+)\b"
+        r"(?!(?: [a-z-]+){0,2} (?:of|in|on|for|between|from|to|at)\b)",
+        question,
+    )
+    return [word for word in found if word not in STOP_WORDS]
+
+
+# ---- what it may lean on ------------------------------------------------------------------------
+
+_NAME = re.compile(
+    r"(?:[A-Z][\w’'-]*|(?<=[a-z] )\d[\w/-]*)"
+    r"(?: (?:of |of the |and the |for |on the )?(?:[A-Z][\w’'-]*|\d{1,4}(?=\W|$)))*"
+)
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+
+
+def names_in(text: str) -> list[str]:
+    """Runs of capitalised words, with numbers among them, each once, in order of appearance."""
+    found: dict[str, None] = {}
+    for match in _NAME.finditer(text):
+        name = match.group()
+        while name and name.split()[0].lower() in STOP_WORDS | _ASKING:
+            name = name.partition(" ")[2]
+        name = re.sub(r"[’']s?$", "", name)
+        if name and not name.isdigit():
+            found.setdefault(name)
+    return list(found)
+
+
+_VERB = re.compile(
+    r"ed$|^(?:take|join|start|leave|begin|end|sign|give|get|make|say|tell|want|agree|accept|become|"
+    r"come|go|win|lose|hold|send|sell|buy|pay|help|ask|react|respond|withdraw|invade|attack)s?$"
+)
+"""Words behind a name that are rarely the noun it belongs to: "did the EAEU take effect"."""
+
+
+def _is_date(name: str) -> bool:
+    return name[0].isdigit() or name.split()[0] in _MONTHS
+
+
+def _things_in(text: str) -> list[str]:
+    """What a text names, with the noun that a name belongs to: "the Lachin corridor"."""
+    found: dict[str, None] = {}
+    for name in names_in(text):
+        if _is_date(name):
+            continue
+        noun = re.search(
+            rf"\bthe (?:[a-z]+ )?{re.escape(name)} ([a-z][a-z-]+)(?: (?:of|in|between) [A-Z]\w+)?",
+            text,
+        )
+        if noun and noun[1] not in STOP_WORDS | _ASKING and not _VERB.search(noun[1]):
+            found.setdefault(noun.group())
+        article = re.search(rf"\bthe {re.escape(name)}\b", text)
+        found.setdefault(f"the {name}" if article else name)
+    return list(found)
+
+
+def readings(question: str, turns: Sequence[Turn]) -> tuple[str, ...]:
+    """What a question may mean after these turns, oldest first; the question as typed comes first.
+
+    Only that where it leans on nothing.
+    """
+    found: dict[str, None] = {question: None}
+    if turns and leans(question):
+        for reading in _proposals(question.strip(), list(turns)[-REMEMBERED:]):
+            found.setdefault(" ".join(reading.split()))
+    return tuple(found)[:CANDIDATES]
+
+
+def choose(readings: Sequence[str], confidences: Sequence[float]) -> int:
+    """Which reading is meant: the one that is answered best.
+
+    Args:
+        readings: as `readings` gives them.
+        confidences: probability of each that the articles answer it.
+    """
+    handicaps = [BARE] + [LOOSE if one.endswith(")?") else 0.0 for one in readings[1:]]
+    scores = [c + handicap for c, handicap in zip(confidences, handicaps, strict=True)]
+    return max(range(len(scores)), key=lambda i: scores[i])
+
+
+def _proposals(question: str, turns: list[Turn]) -> Iterator[str]:
+    last = turns[-1]
+    yield from _in_parallel(question, last.question)
+    yield from _replaced(question, turns)
+    yield _appended(question, _topic(last))
+    if len(turns) > 1:
+        yield _appended(question, [*_topic(last), *_topic(turns[-2])])
+
+
+def _in_parallel(question: str, before: str) -> Iterator[str]:
+    """The question before, with another name: "and Georgia?" after "When did Armenia join?"."""
+    opened = _OPENING.match(question)
+    rest = question[opened.end() :].strip(" ?.!") if opened else ""
+    rest = re.sub(r"^(?:in|for|from|to|with|by|at|on|of)\s+", "", rest)
+    if not rest or not opened or not opened.group().strip():
+        return
+    if len(rest.split()) > 4 or rest.split()[0].lower() in _ASKING:
+        return
+    if len(rest.split()) > 1 and not names_in(f"a {rest}"):
+        return
+    for name in reversed(names_in(before)):
+        article = re.search(rf"\bthe {re.escape(name)}\b", before)
+        # "join the Kyrgyzstan" is no reading of "and Kyrgyzstan?" after "join the EAEU".
+        if name.lower() in rest.lower() or bool(article) != rest.startswith("the "):
+            continue
+        if _is_date(name) == _is_date(rest):
+            yield before.replace(f"the {name}" if article else name, rest)
+
+
+def _before_a_noun(pronoun: str, rest: str) -> bool:
+    """Whether no name stands in its place: "the one with Iran", "this article"."""
+    if pronoun.endswith(("one", "ones", "others")):
+        return True
+    following = re.match(r"\s+([a-z][a-z-]*)", rest)
+    shows = pronoun in {"this", "that", "these", "those"}
+    return bool(shows and following and following[1] not in STOP_WORDS)
+
+
+def _replaced(question: str, turns: Sequence[Turn]) -> Iterator[str]:
+    """The question with a name of the talk in the place of its first pronoun."""
+    plain = _NO_REFERENCE.sub(lambda match: "_" * len(match.group()), question)
+    pronoun = _PEOPLE.search(plain) or _THINGS.search(plain)
+    if pronoun is None or _before_a_noun(pronoun.group().lower(), question[pronoun.end() :]):
+        return
+    low, high = pronoun.span()
+    said = {stem(word) for word in words(question)}
+    own = pronoun.group().lower() in {"his", "her", "hers", "their", "its"}
+    before = "in " if pronoun.group().lower() == "there" else ""
+    people = _PEOPLE.fullmatch(pronoun.group()) is not None
+    fresh = [n for n in _salient(turns, people) if not {stem(w) for w in words(n)} <= said]
+    for name in fresh[:3]:
+        yield question[:low] + before + name + ("’s" if own else "") + question[high:]
+
+
+def _salient(turns: Sequence[Turn], people: bool) -> list[str]:
+    """What the turns name, what is most talked about first; later turns count more.
+
+    Args:
+        people: names of two words before others, as people have them.
+    """
+    weights: dict[str, float] = {}
+    for age, turn in enumerate(reversed(turns)):
+        for text, weight in ((turn.question, 1.0), (turn.answer, SAID)):
+            for place, name in enumerate(_things_in(text)):
+                weights[name] = weights.get(name, 0.0) + weight * OLDER**age * FURTHER**place
+    if people:
+        for name in weights:
+            weights[name] *= 2.0 if len(name.split()) > 1 and not name.startswith("the ") else 1.0
+    return sorted(weights, key=lambda name: -weights[name])
+
+
+def _topic(turn: Turn) -> list[str]:
+    """What a turn is about: the names and the other words of its question, names of its answer."""
+    names = names_in(turn.question)
+    known = {word for name in names for word in name.split()}
+    asked = [w for w in _WORD.findall(turn.question) if w.lower() not in STOP_WORDS | _ASKING]
+    others = [word for word in asked if word not in known]
+    return [*names, *others, *names_in(turn.answer)[:2]]
+
+
+def _appended(question: str, topic: Sequence[str]) -> str:
+    """The question with words of the talk behind it that it does not say itself."""
+    said = {stem(word) for word in words(question)}
+    fresh: list[str] = []
+    for one in topic:
+        own = {stem(word) for word in words(one)}
+        if not own <= said:
+            fresh.append(one)
+            said |= own
+    return f"{question.rstrip(' ?.!')} ({', '.join(fresh)})?" if fresh else question
