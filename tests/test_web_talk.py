@@ -58,9 +58,10 @@ def test_prose_streams_its_citations_appear_and_its_sentences_are_judged(visit, 
     expect(visit.page.locator("#stop")).to_be_visible()
     go_on.set()
     expect(answer.locator("a.cite").first).to_have_text("1")
-    expect(answer.locator(".check.verified")).to_have_count(1, timeout=30_000)
-    wrong = answer.locator(".check.unsupported")
-    expect(wrong).to_have_count(1)
+    expect(answer.locator(".verdict.verified")).to_have_count(1, timeout=30_000)
+    wrong = answer.locator(".verdict.unsupported")
+    expect(wrong).to_be_visible()
+    assert wrong.evaluate("mark => getComputedStyle(mark).opacity") == "1"
     assert "4711" in wrong.get_attribute("title")
     expect(visit.page.locator("#stop")).not_to_be_visible()
     visit.picture("prose", tmp_path)

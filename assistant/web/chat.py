@@ -35,7 +35,7 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         searched = gr.Textbox(
             label="Searched for", scale=8, max_length=2_000, elem_id="searched", lines=1
         )
-        again = gr.Button("Search again", scale=1, min_width=120, elem_id="again-search")
+        again = gr.Button("Search again", size="sm", scale=0, min_width=120, elem_id="again-search")
     with gr.Row(elem_id="asking"):
         box = gr.Textbox(
             label="Your question", show_label=False, placeholder="Ask what the articles say …",
