@@ -5,14 +5,23 @@ with open_assistant(corpus="corpus/articles") as assistant:
     print(assistant.ask("what did Galuzin say about the EU mission").text)
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from assistant import answering, feedback
+from assistant.adding import (
+    Incoming,
+    Limits,
+    Places,
+    files,
+    from_address,
+    from_file,
+    is_address,
+    page_at,
+)
 from assistant.answering import Composer
 from assistant.asking import Pipeline, reply
 from assistant.corpus import Corpus
@@ -44,7 +53,7 @@ from assistant.schema import (
 )
 from assistant.settings import Settings, load_settings
 from assistant.sources import parse_article, pasted_file
-from assistant.store import Record, Store
+from assistant.store import Store
 from assistant.suggestions import suggest
 from assistant.vectors import VectorIndex
 from assistant.verification import Entailment
@@ -275,34 +284,85 @@ class Assistant:
 
     def add(
         self,
-        paths: Sequence[Path | str],
+        sources: Sequence[Path | str],
         *,
         progress: ShowProgress | None = None,
         waiting: ShowWaiting | None = None,
     ) -> Plan:
-        """Copies files, or the files of folders, into the corpus and indexes them.
+        """Puts files, the files of folders, or pages and feeds of the web into the corpus, and
+        indexes them.
+
+        Args:
+            sources: paths, and addresses that begin with http:// or https://.
 
         The same file again is a no-op; the same file with other content replaces its article; the
-        same content under another name is not added twice. What fails is in the plan's failures;
-        the rest is added.
+        same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
+        each article becomes a file. What fails is in the plan's failures; the rest is added.
         """
         with self._store.writing(waiting):
-            copied: dict[str, str] = {}
-            failed: list[Change] = []
-            unchanged: list[Change] = []
-            for path in _files(paths):
-                try:
-                    target = self._copy_in(path, copied)
-                except (ArticleError, CorpusError) as error:
-                    failed.append(Change("failed", str(path), error=str(error)))
-                    continue
-                if isinstance(target, Change):
-                    unchanged.append(target)
+            added: dict[str, str] = {}
+            changes: list[Change] = []
+            places = Places(self._store.records())
+            for found in self._incoming(sources, added):
+                if isinstance(found, ArticleError):
+                    changes.append(Change("failed", found.subject, error=str(found)))
                 else:
-                    copied[target] = str(path.resolve())
-            plan = self._index.plan(only=list(copied))
-            self._index.apply(plan, origins=copied, progress=progress)
-        return Plan((*plan.changes, *unchanged, *failed))
+                    changes += self._put(found, places, added)
+            plan = self._index.plan(only=list(added))
+            self._index.apply(plan, origins=added, progress=progress)
+        return Plan((*plan.changes, *changes))
+
+    def preview(self, url: str) -> Incoming:
+        """The article at an address as it would be added; nothing is written.
+
+        Raises:
+            ArticleError: it cannot be fetched, holds no article, or is a feed.
+        """
+        return page_at(url, self._limits)
+
+    def add_previewed(self, incoming: Incoming) -> Change:
+        """Adds what `preview` gave, as it was seen."""
+        with self._store.writing():
+            added: dict[str, str] = {}
+            same = self._put(incoming, Places(self._store.records()), added)
+            if same:
+                return same[0]
+            plan = self._index.plan(only=list(added))
+            self._index.apply(plan, origins=added)
+        return plan.changes[0]
+
+    def _put(self, found: Incoming, places: Places, added: dict[str, str]) -> list[Change]:
+        """Writes the file of an article, which is then `added`; if it is there already, says so."""
+        same = places.same(found)
+        if same is not None:
+            return [Change("unchanged", same[0], article_id=same[1])]
+        path = places.older(found) or self._corpus.free_path(found.name)
+        self._corpus.write(path, found.content)
+        places.put(found, path)
+        added[path] = found.origin
+        return []
+
+    @property
+    def _limits(self) -> Limits:
+        chosen = self.settings
+        return Limits(
+            chosen.max_file_mb << 20, chosen.fetch_timeout, chosen.allow_private_addresses
+        )
+
+    def _incoming(
+        self, sources: Sequence[Path | str], added: dict[str, str]
+    ) -> Iterator[Incoming | ArticleError]:
+        """What the sources hold; files that lie in the corpus already are `added` as they are."""
+        for source in sources:
+            if is_address(source):
+                yield from from_address(str(source), self._limits)
+                continue
+            for path in files([source]):
+                inside = self._corpus.holds(path)
+                if inside is not None:
+                    added[inside] = str(path.resolve())
+                else:
+                    yield from from_file(path, self._limits)
 
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
@@ -365,44 +425,3 @@ class Assistant:
             articles = [self.article(found.id) for found in self._store.articles()[:SUGGEST_FROM]]
             self._suggestions = generation, suggest(articles, self._store.abbreviations())
         return self._suggestions[1][:limit]
-
-    def _copy_in(self, path: Path, copied: Mapping[str, str]) -> str | Change:
-        """Copies one file into the corpus; its path there, or the article that it already is."""
-        inside = self._corpus.holds(path)
-        if inside is not None:
-            return inside
-        article = self._corpus.read_elsewhere(path)
-        records = self._store.records()
-        by_digest = {record.digest: record for record in records.values()}
-        same = by_digest.get(article.digest)
-        if same is not None:
-            return Change("unchanged", same.path, article_id=same.id)
-        target = self._target(path, article, records, copied)
-        self._corpus.write(target, path.read_bytes())
-        return target
-
-    def _target(
-        self,
-        path: Path,
-        article: Article,
-        records: Mapping[str, Record],
-        copied: Mapping[str, str],
-    ) -> str:
-        """Where a file goes: over its older version, or under a name that is free."""
-        origin = str(path.resolve())
-        for record in records.values():
-            known = record.origin == origin or (article.url and record.id == article.id)
-            if known and record.path not in copied:
-                return record.path
-        return self._corpus.free_path(path.name)
-
-
-def _files(paths: Sequence[Path | str]) -> Iterator[Path]:
-    """The files named, and the files below the folders named, hidden ones left out."""
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))

@@ -130,19 +130,21 @@ def chat(host: str | None, port: int | None) -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @as_json
-def add(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Copy files, or the files of folders, into the corpus and index them.
+def add(sources: tuple[str, ...], as_json: bool) -> None:
+    """Put files, folders, web pages or feeds into the corpus and index them.
 
-    Reads plain text, Markdown with front matter, and HTML. Adding twice changes nothing.
+    Reads text, Markdown, HTML, PDF, Word, EPUB and RTF; lists (JSONL, CSV) and ZIP archives of
+    many; addresses of pages and of RSS or Atom feeds. Adding twice changes nothing.
 
     \b
     assistant add interview.txt
-    assistant add ~/clippings report.html
+    assistant add ~/clippings report.pdf export.csv
+    assistant add https://example.org/news/report.html
     """
     with _assistant() as assistant, _progress_bar() as progress:
-        plan = assistant.add(paths, progress=progress, waiting=_print_waiting)
+        plan = assistant.add(sources, progress=progress, waiting=_print_waiting)
     _print_plan(plan, as_json)
     _exit(plan)
 

@@ -144,9 +144,15 @@ class Index:
             origins: for paths copied into the corpus: where from.
             progress: told after each commit.
         """
-        origins = origins or {}
+        records = self.store.records().values()
+        # A file that was corrected or renamed still comes from where it came from.
+        origins = {record.path: record.origin for record in records} | dict(origins or {})
+        came_from = {record.id: record.origin for record in records}
         model = self.embedder.fingerprint
-        moves = [(c.previous_id, self._moved(c)) for c in plan.of("moved")]
+        moves = [
+            (c.previous_id, self._moved(c, came_from.get(c.previous_id, "")))
+            for c in plan.of("moved")
+        ]
         removed = [change.article_id for change in plan.of("removed")]
         if moves or removed:
             self.store.apply(model, move=moves, remove=removed)
@@ -174,10 +180,10 @@ class Index:
         if new:
             self.store.restamp(new)
 
-    def _moved(self, change: Change) -> Entry:
+    def _moved(self, change: Change, origin: str) -> Entry:
         assert change.article is not None
         nothing = np.zeros((0, 0), dtype=np.float32)
-        return Entry(change.article, (), nothing, {}, self.recipe, change.stamp)
+        return Entry(change.article, (), nothing, {}, self.recipe, change.stamp, origin)
 
     def _batches(self, changes: Sequence[Change]) -> Iterator[list[tuple[Change, list[Passage]]]]:
         batch: list[tuple[Change, list[Passage]]] = []

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         description="name or folder of a sentence-transformers CrossEncoder for natural language "
         "inference, which then judges whether a cited passage supports a sentence",
     )
+    fetch_timeout: float = Field(
+        20.0, gt=0, le=600, description="seconds for fetching one page of the web"
+    )
+    allow_private_addresses: bool = Field(False, description="fetch pages of your own network, too")
     max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
     host: str = Field("127.0.0.1", description="address the web page listens on")
     port: int = Field(7860, ge=0, le=65535, description="port of the web page; 0 takes a free one")

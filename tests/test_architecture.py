@@ -25,7 +25,7 @@ LAYERS = [
         "attribution",
     },
     {"features", "store", "corpus", "suggestions", "names", "statements"},
-    {"reader", "vectors", "lexical", "cited"},
+    {"reader", "vectors", "lexical", "cited", "adding"},
     {"index", "retrieval", "entailment", "verification", "conversation"},
     {"answering", "feedback"},
     {"writing"},

@@ -16,7 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import BUNDLED, INTERVIEW
+from .test_adding import html
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
+from .web_server import WebServer
+from .web_server import page as page_of
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 EVIL = "//evil.invalid"
@@ -84,7 +87,9 @@ def server(tmp_path_factory, evaluation) -> Iterator[str]:
     corpus = tmp_path_factory.mktemp("web") / "articles"
     shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
     (corpus / "hostile.md").write_text(HOSTILE)
-    with serving(corpus, ASSISTANT_EVALUATION=str(evaluation)) as address:
+    with serving(
+        corpus, ASSISTANT_EVALUATION=str(evaluation), ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1"
+    ) as address:
         yield address
 
 
@@ -251,6 +256,27 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     page.locator("#send").click()
     expect(page.locator("#chat .answer")).to_have_count(2, timeout=60_000)
     expect(page.locator("#chat .answer").last).not_to_contain_text("4,711")
+
+
+def test_a_page_of_the_web_is_looked_at_before_it_is_added(visit, tmp_path):
+    with WebServer() as web:
+        web.at("/whale", page_of(html("<b>Whale</b> near the harbour")))
+        seen = visit()
+        page = seen.page
+        page.get_by_role("tab", name="Articles").click()
+        address = page.get_by_label("Add from the web")
+        address.fill(f"http://127.0.0.1:{web.port}/nothing-here")
+        page.locator("#look").click()
+        expect(page.locator("#outcome")).to_contain_text("nothing-here", timeout=30_000)
+        address.fill(f"http://127.0.0.1:{web.port}/whale")
+        page.locator("#look").click()
+        expect(page.locator("#seen")).to_contain_text("every ship must wait", timeout=30_000)
+        expect(page.locator("#seen")).to_contain_text("2024-05-07")
+        seen.picture("preview", tmp_path)
+        page.locator("#add-seen").click()
+        expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
+        expect(page.locator("#table")).to_contain_text("near the harbour", timeout=30_000)
+        expect(page.locator("#preview")).not_to_be_visible()
 
 
 def test_uploaded_files_are_added_and_bad_ones_named(visit):

@@ -5,9 +5,10 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.adding import Incoming
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError
-from assistant.sources import SUFFIXES
+from assistant.sources import MANY, SUFFIXES
 from assistant.web import render
 from assistant.web.wiring import on
 
@@ -30,6 +31,18 @@ def build_articles(page: gr.Blocks, assistant: Assistant) -> None:
         )
         keep = gr.Button("Keep it", size="sm", visible=False, elem_id="keep")
     outcome = gr.Markdown(elem_id="outcome", latex_delimiters=[])
+    previewed = gr.State(None)
+    with gr.Row(elem_id="from-web"):
+        address = gr.Textbox(
+            label="Add from the web", placeholder="https://…", scale=8, max_length=2000,
+            elem_id="address",
+        )  # fmt: skip
+        look = gr.Button("Preview", scale=1, min_width=100, elem_id="look")
+    with gr.Column(visible=False, elem_id="preview") as preview:
+        seen = gr.Markdown(latex_delimiters=[], elem_id="seen")
+        with gr.Row():
+            add = gr.Button("Add this article", variant="primary", elem_id="add-seen")
+            leave = gr.Button("Leave it", elem_id="leave")
     with gr.Row(equal_height=False):
         with gr.Column():
             gr.Markdown("## Paste an article")
@@ -43,8 +56,8 @@ def build_articles(page: gr.Blocks, assistant: Assistant) -> None:
         with gr.Column():
             gr.Markdown("## Upload files")
             files = gr.File(
-                label="Text, Markdown or HTML", file_count="multiple",
-                file_types=list(SUFFIXES), elem_id="files", height=180,
+                label="Text, web pages, PDF, Word, EPUB, RTF, JSONL, CSV, ZIP",
+                file_count="multiple", file_types=[*SUFFIXES, *MANY], elem_id="files", height=180,
             )  # fmt: skip
             upload = gr.Button("Add the files", variant="primary", elem_id="upload")
 
@@ -59,7 +72,12 @@ def build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     fields = [text, title, source, published, url]
     pasted = on(paste.click, partial(_paste, assistant), fields, [outcome, *fields])
     uploaded = on(upload.click, partial(_upload, assistant), [files], [outcome, files])
-    for done in (removed, pasted, uploaded):
+    looked = [outcome, previewed, preview, seen]
+    for event in (look.click, address.submit):
+        on(event, partial(_preview, assistant), [address], looked)
+    on(leave.click, lambda: ("", None, gr.Column(visible=False), ""), None, looked)
+    added = on(add.click, partial(_add_previewed, assistant), [previewed], [*looked, address])
+    for done in (removed, pasted, uploaded, added):
         done.then(listing, [search], [table], show_progress="hidden", api_visibility="private")
 
 
@@ -101,6 +119,28 @@ def _paste(
         return render.note(str(error)), text, title, source, published, url
     said = {"unchanged": "is in the corpus already"}.get(change.kind, "is added")
     return render.note(f"{change.article_id} {said}."), "", "", "", "", ""
+
+
+def _preview(assistant: Assistant, url: str) -> tuple[Any, ...]:
+    """What was found at an address, to be looked at before it is added."""
+    try:
+        found = assistant.preview(url.strip())
+    except AssistantError as error:
+        return render.note(str(error)), None, gr.Column(visible=False), ""
+    return "", found, gr.Column(visible=True), render.preview(found.article)
+
+
+def _add_previewed(assistant: Assistant, found: Incoming | None) -> tuple[Any, ...]:
+    nothing = None, gr.Column(visible=False), ""
+    if found is None:
+        return "", *nothing, ""
+    try:
+        change = assistant.add_previewed(found)
+    except AssistantError as error:
+        return render.note(str(error)), found, gr.Column(visible=True), gr.skip(), found.origin
+    said = {"unchanged": "is in the corpus already", "changed": "is brought up to date"}
+    line = f"{change.article_id or change.path} {said.get(change.kind, 'is added')}."
+    return render.note(line), *nothing, ""
 
 
 def _upload(assistant: Assistant, files: list[str] | None) -> tuple[Any, ...]:

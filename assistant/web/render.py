@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.schema import Answer, ArticleSummary, Check, Citation
+from assistant.schema import Answer, Article, ArticleSummary, Check, Citation
 
 
 def shown(text: str) -> str:
@@ -177,6 +177,23 @@ def link_to(article_id: str, title: str) -> str:
     """A link that opens an article in the side panel."""
     target = escape(f"#/article/{quote(article_id, safe='')}")
     return f'<a class="open" href="{target}">View “{shown(title)}”</a>'
+
+
+PREVIEWED = 1_200
+"""Characters of an article's text that a preview shows."""
+
+
+def preview(article: Article) -> str:
+    """An article that is about to be added: its facts and how its text begins."""
+    authors = ", ".join(article.authors)
+    facts = filter(None, (article.source, article.published or "date unknown", authors))
+    text = article.text[:PREVIEWED] + (" …" if len(article.text) > PREVIEWED else "")
+    words = f"{len(article.text.split())} words"
+    return (
+        f'<div class="answer"><p class="byline"><b>{shown(article.title)}</b> '
+        f'<span class="outlet">{shown(", ".join([*facts, words]))}</span></p>'
+        f'<p class="passage">{_paragraphs(text)}</p></div>'
+    )
 
 
 def table(articles: Sequence[ArticleSummary]) -> list[list[str | int]]:

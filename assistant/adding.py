@@ -1,0 +1,217 @@
+"""What a person adds, on its way into the corpus: files, folders, lists, archives, pages, feeds.
+
+Text and Markdown stay as they are; everything else becomes Markdown with front matter that a person
+can read and correct.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from assistant.errors import ArticleError
+from assistant.schema import Article
+from assistant.sources import (
+    MANY,
+    FiledArticle,
+    markdown_of,
+    parse_article,
+    read_article,
+    read_articles,
+)
+from assistant.sources.filing import slug
+from assistant.sources.metadata import canonical_url
+from assistant.store import Record
+
+if TYPE_CHECKING:
+    from assistant.sources.fetch import Fetched
+
+AS_THEY_ARE = ("", ".txt", ".text", ".md", ".markdown")
+"""Endings of files that are copied letter by letter."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An article, and the file it is to become."""
+
+    article: Article
+    name: str
+    """The wanted path in the corpus."""
+    content: bytes
+    origin: str
+    """Where it came from: a path, ``path#name`` of one of many, an address."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read and fetched at most."""
+
+    max_bytes: int
+    timeout: float
+    """Seconds for one page."""
+    allow_private: bool
+    """Addresses of one's own network may be fetched."""
+
+
+def is_address(source: Path | str) -> bool:
+    """Whether it is to be fetched from the web."""
+    return str(source).lower().startswith(("http://", "https://"))
+
+
+def files(sources: Sequence[Path | str]) -> Iterator[Path]:
+    """The files named, and the files below the folders named, hidden ones left out."""
+    for path in map(Path, sources):
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def from_file(path: Path, limits: Limits) -> Iterator[Incoming | ArticleError]:
+    """The articles in a file; what cannot be read is an error among them."""
+    if path.suffix.lower() in AS_THEY_ARE:
+        yield _as_it_is(path, limits)
+        return
+    many = path.name.lower().endswith(MANY)
+    for found in read_articles(path, max_bytes=limits.max_bytes):
+        if isinstance(found, ArticleError):
+            yield found
+            continue
+        # The name of one of many is made of its id: a line may move, an id stays.
+        origin = f"{path.resolve()}#{found.path}" if many else str(path.resolve())
+        yield Incoming(found, found.path, markdown_of(found), origin)
+
+
+def _as_it_is(path: Path, limits: Limits) -> Incoming | ArticleError:
+    try:
+        article = read_article(path, path.parent, max_bytes=limits.max_bytes)
+    except ArticleError as error:
+        return error
+    return Incoming(article, path.name, path.read_bytes(), str(path.resolve()))
+
+
+def page_at(url: str, limits: Limits) -> Incoming:
+    """The article at an address.
+
+    Raises:
+        ArticleError: it cannot be fetched, holds no article, or is a feed.
+    """
+    page = _get(limits)(url)
+    if _is_feed(page):
+        raise ArticleError(url, "is a feed", "`assistant add` takes the articles that it lists")
+    return _of_page(page.utf8(), page.suffix, page.final_url)
+
+
+def from_address(url: str, limits: Limits) -> Iterator[Incoming | ArticleError]:
+    """The article at an address, or those that a feed there lists, one request a second."""
+    try:
+        page = _get(limits)(url)
+        if _is_feed(page):
+            yield from _of_feed(page, limits)
+        else:
+            yield _of_page(page.utf8(), page.suffix, page.final_url)
+    except ArticleError as error:
+        yield error
+
+
+def _get(limits: Limits) -> "Callable[..., Fetched]":
+    # Imported on use: most people add files, and it takes a tenth of a second.
+    from assistant.sources.fetch import fetch
+
+    return partial(
+        fetch, max_bytes=limits.max_bytes, timeout=limits.timeout,
+        allow_private=limits.allow_private,
+    )  # fmt: skip
+
+
+def _is_feed(page: "Fetched") -> bool:
+    from assistant.sources.feed import is_feed
+
+    return is_feed(page.content, page.content_type)
+
+
+def _of_feed(page: "Fetched", limits: Limits) -> Iterator[Incoming | ArticleError]:
+    from assistant.sources.feed import Politeness, parse_feed
+
+    # What a public feed links to may not lie in one's own network.
+    limits = replace(limits, allow_private=limits.allow_private and page.private)
+    polite = Politeness(_get(limits))
+    for entry in parse_feed(page.content, page.final_url).entries:
+        try:
+            found = polite.get(entry.url)
+            article = _of_page(found.utf8(), found.suffix, found.final_url, entry.published)
+        except ArticleError as error:
+            yield error
+        else:
+            yield article
+
+
+def _of_page(content: bytes, suffix: str, address: str, published: str | None = None) -> Incoming:
+    """The article of a page as it was fetched.
+
+    Args:
+        published: what a feed says of it, for a page that does not say.
+
+    Raises:
+        ArticleError: the page holds no article; names its address.
+    """
+    try:
+        article = parse_article(content, f"page{suffix}")
+    except ArticleError as error:
+        raise ArticleError(address, error.problem, error.remedy) from error
+    url = _own_address(article.url, address)
+    name = f"{slug(article.title) or slug(urlsplit(address).path) or 'page'}.md"
+    if article.published is None and published:
+        article = replace(article, published=published)
+        if isinstance(article, FiledArticle):
+            article = replace(article, date_from="metadata")
+    article = replace(article, id=url or name, url=url, path=name)
+    if not article.title or article.title == "Page":
+        article = replace(article, title=urlsplit(address).hostname or address)
+    return Incoming(article, name, markdown_of(article), address)
+
+
+def _own_address(stated: str | None, fetched: str) -> str | None:
+    """The address that a page gives as its own, if it is of the same site: another's article must
+    not be replaced by who only claims to be it.
+    """
+    here = urlsplit(fetched).hostname or ""
+    there = urlsplit(stated or "").hostname or ""
+    same = here.removeprefix("www.") == there.removeprefix("www.")
+    return stated if stated and same else canonical_url(fetched, fetched)
+
+
+class Places:
+    """Where incoming articles go: over their older version, or under a name that is free."""
+
+    def __init__(self, records: Mapping[str, Record]) -> None:
+        self._by_digest = {r.digest: (r.path, r.id) for r in records.values()}
+        self._by_origin = {r.origin: r.path for r in records.values() if r.origin}
+        self._by_id = {r.id: r.path for r in records.values()}
+        self._taken: set[str] = set()
+
+    def same(self, incoming: Incoming) -> tuple[str, str] | None:
+        """Path and id of an article with the same content; None if there is none."""
+        return self._by_digest.get(incoming.article.digest)
+
+    def older(self, incoming: Incoming) -> str | None:
+        """The path of its older version: it came from the same place, or has the same address."""
+        article = incoming.article
+        found = self._by_origin.get(incoming.origin) or (
+            self._by_id.get(article.id) if article.url else None
+        )
+        return None if found in self._taken else found
+
+    def put(self, incoming: Incoming, path: str) -> None:
+        """Remembers that it went there, for what comes after it."""
+        article = incoming.article
+        self._by_digest[article.digest] = path, article.url or path
+        self._by_origin[incoming.origin] = path
+        if article.url:
+            self._by_id[article.id] = path
+        self._taken.add(path)
