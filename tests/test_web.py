@@ -275,6 +275,7 @@ def test_a_page_of_the_web_is_looked_at_before_it_is_added(visit, tmp_path):
         seen.picture("preview", tmp_path)
         page.locator("#add-seen").click()
         expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
+        page.locator("#find textarea, #find input").first.fill("whale")
         expect(page.locator("#table")).to_contain_text("near the harbour", timeout=30_000)
         expect(page.locator("#preview")).not_to_be_visible()
 
