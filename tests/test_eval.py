@@ -28,6 +28,8 @@ from eval.measures import squeezed
 from eval.run import evaluate, open_dataset, save
 
 from .conftest import WordEmbedder
+from .llm_server import LLMServer
+from .llm_server import Reply as LLMReply
 
 KINDS = {
     "fact", "quote", "why", "list", "time", "two-articles", "abbreviation", "paraphrase",
@@ -168,6 +170,30 @@ def test_a_sentence_cut_shorter_than_its_evidence_holds_it():
 
 
 # ---- running ----------------------------------------------------------------------------------
+
+
+def test_a_run_with_a_language_model_says_what_it_read_wrote_and_cost(small):
+    from assistant import open_assistant
+
+    with LLMServer(otherwise=LLMReply("The ferry sails at noon. [1]")) as service:
+        chosen = {"llm": "openai-like", "llm_model": "scripted", "llm_url": service.url}
+        with open_assistant(
+            corpus=small.corpus, data=small.index / "i", embedder=WordEmbedder(), threshold=0.0,
+            **chosen,
+        ) as assistant:  # fmt: skip
+            assistant.sync()
+            run = evaluate(small, assistant=assistant, price=(2.0, 10.0))
+    used = run["usage"]
+    answers = used["answers"]
+    assert used["model"] == "scripted"
+    assert answers >= 2
+    assert (used["prompt_tokens"], used["answer_tokens"]) == (120 * answers, 30 * answers)
+    assert used["cost"] == pytest.approx(answers * (120 * 2.0 + 30 * 10.0) / 1e6)
+    assert run["questions"][0]["answer"]["generation"]["model"] == "scripted"
+
+
+def test_a_run_without_one_has_no_usage(small, assistant):
+    assert "usage" not in evaluate(small, assistant=assistant)
 
 
 def test_a_run_holds_measures_outcomes_and_answers(small, assistant, tmp_path):
