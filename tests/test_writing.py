@@ -227,4 +227,6 @@ def test_a_model_that_obeyed_can_neither_send_nor_link_anything(folder, service,
     html = render.answer(answer)
     assert not re.search(r"<(?:img|script|iframe|form)\b", html)
     assert all(href.startswith("#/article/") for href in re.findall(r'href="([^"]*)"', html))
-    assert all(check.verdict != "verified" for check in answer.checks)
+    assert "removed" in answer.notice
+    assert ADDRESS not in answer.text
+    assert "javascript" not in answer.text
