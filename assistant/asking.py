@@ -3,13 +3,15 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from assistant import answering, conversation
 from assistant.answering import Composer
 from assistant.generation import LanguageModel, rewrite
 from assistant.reader import Reader
 from assistant.retrieval import Retriever
-from assistant.schema import Answer, Query, ScoredPassage, Turn
+from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
+from assistant.timespans import timespan_of
 from assistant.verification import verify
 from assistant.writing import Writer
 
@@ -17,6 +19,32 @@ JUDGED = 8
 """Passages that are read for each reading of a follow-up, to choose one of them."""
 
 Found = tuple[Query, tuple[ScoredPassage, ...]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with what it is asked in."""
+
+    question: str
+    turns: Sequence[Turn] = ()
+    """What was asked and answered before, oldest first; none for a question that stands alone."""
+    within: Filter = Filter()
+    today: date | None = None
+    """The day that "last week" refers to; None: the day it is."""
+    narrow: bool = True
+    """Whether a time that the question speaks of may narrow it."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a question was found to mean."""
+
+    standalone: str
+    within: Filter
+    period: str
+    """The time that narrowed it, as the question says it; empty: none did."""
+    found: Found | None = None
+    """What was found for it, if that was looked for already."""
 
 
 @dataclass(frozen=True)
@@ -37,36 +65,46 @@ class Pipeline:
     model: LanguageModel | None = None
     writer: Writer | None = None
 
-    def stream(self, question: str, turns: Sequence[Turn], alone: bool) -> Iterator[Answer]:
+    def stream(self, asked: Asked) -> Iterator[Answer]:
         """The answer as it grows; see `Assistant.stream`."""
         clock = Clock()
-        query, candidates = self._found(question, () if alone else turns, clock)
+        understood = self.understand(asked)
+        clock.lap("understanding")
+        query, candidates = understood.found or self.retriever.search(
+            understood.standalone, self.candidates, understood.within
+        )
+        query = replace(query, text=asked.question)
+        clock.lap("retrieval")
         reading = self.reader.read(query, candidates[: self.read_first])
         clock.lap("reading")
         compose = self.composer.compose if self.writer is None else self.writer.compose
         for answer in compose(query, reading, candidates):
             clock.lap("answering")
-            yield answer.timed(**clock.laps)
+            yield _from(understood, answer).timed(**clock.laps)
         if answer.answered and answer.generation is None:
             # Sentences of articles, letter by letter: that they are is checked all the same.
             checks = verify(answer.text, answer.citations)
             clock.lap("verification")
-            yield replace(answer, checks=checks).timed(**clock.laps)
+            yield _from(understood, replace(answer, checks=checks)).timed(**clock.laps)
 
-    def standalone(self, question: str, turns: Sequence[Turn]) -> str:
-        """What a question means after these turns, oldest first; itself where it leans on none."""
-        return self._understood(question, turns)[0]
+    def understand(self, asked: Asked) -> Understood:
+        """What a question means: in its conversation, and of which time it speaks.
 
-    def _found(self, question: str, turns: Sequence[Turn], clock: "Clock") -> Found:
-        standalone, found = self._understood(question, turns)
-        if standalone != question:
-            clock.lap("understanding")
-        query, candidates = found or self.retriever.search(standalone, self.candidates)
-        clock.lap("retrieval")
-        return replace(query, text=question), candidates
+        The time narrows only where the articles of that time answer: one published later may well
+        say what happened then.
+        """
+        standalone, found = self._standalone(asked)
+        span = timespan_of(standalone, asked.today or date.today()) if asked.narrow else None
+        if span is not None:
+            within = asked.within.narrowed(*(str(d) if d else None for d in span.days))
+            query, candidates = self.retriever.search(standalone, self.candidates, within)
+            if candidates and self._confidence(query, candidates) >= self.composer.threshold:
+                return Understood(standalone, within, span.words, (query, candidates))
+        return Understood(standalone, asked.within, "", found)
 
-    def _understood(self, question: str, turns: Sequence[Turn]) -> tuple[str, Found | None]:
+    def _standalone(self, asked: Asked) -> tuple[str, Found | None]:
         """What the question means, and what was found for it if that was looked for."""
+        question, turns = asked.question, asked.turns
         readings = conversation.readings(question, turns)
         if len(readings) == 1:
             return question, None
@@ -75,12 +113,16 @@ class Pipeline:
             rewritten = rewrite(self.model, question, talk)
             if rewritten:
                 return rewritten, None
-        found = [self.retriever.search(reading, self.candidates) for reading in readings]
-        confidences = [
-            self.reader.read(query, candidates[:JUDGED]).confidence for query, candidates in found
-        ]
-        chosen = conversation.choose(readings, confidences)
+        found = [self.retriever.search(one, self.candidates, asked.within) for one in readings]
+        chosen = conversation.choose(readings, [self._confidence(*one) for one in found])
         return readings[chosen], found[chosen]
+
+    def _confidence(self, query: Query, candidates: Sequence[ScoredPassage]) -> float:
+        return self.reader.read(query, candidates[:JUDGED]).confidence
+
+
+def _from(understood: Understood, answer: Answer) -> Answer:
+    return replace(answer, within=understood.within, period=understood.period)
 
 
 class Clock:

@@ -7,23 +7,15 @@ with open_assistant(corpus="corpus/articles") as assistant:
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from assistant import answering, feedback
-from assistant.adding import (
-    Incoming,
-    Limits,
-    Places,
-    files,
-    from_address,
-    from_file,
-    is_address,
-    page_at,
-)
+from assistant.adding import Incoming, Limits
 from assistant.answering import Composer
-from assistant.asking import Pipeline, reply
+from assistant.asking import Asked, Pipeline, Understood, reply
 from assistant.corpus import Corpus
 from assistant.crossencoder import CrossEncoder
 from assistant.embedding import (
@@ -34,25 +26,25 @@ from assistant.embedding import (
     SentenceReranker,
 )
 from assistant.entailment import ReaderEntailment
-from assistant.errors import ArticleError, CorpusError
+from assistant.errors import CorpusError
 from assistant.generation import LanguageModel, language_model
 from assistant.index import Index
+from assistant.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
 from assistant.lexical import LexicalIndex
 from assistant.reader import Reader, TrainedReader
-from assistant.retrieval import Retriever
+from assistant.retrieval import EVERYTHING, Retriever
 from assistant.schema import (
     Answer,
     Article,
     ArticleSummary,
     Change,
+    Filter,
     Passage,
     Plan,
-    Progress,
     ScoredPassage,
     Turn,
 )
 from assistant.settings import Settings, load_settings
-from assistant.sources import parse_article, pasted_file
 from assistant.store import Store
 from assistant.suggestions import suggest
 from assistant.vectors import VectorIndex
@@ -61,10 +53,6 @@ from assistant.writing import Writer
 
 SUGGEST_FROM = 200
 """Newest articles that example questions are made from."""
-
-ShowPlan = Callable[[Plan], None]
-ShowProgress = Callable[[Progress], None]
-ShowWaiting = Callable[[str], None]
 
 
 def open_assistant(
@@ -122,15 +110,16 @@ class Assistant:
     ) -> None:
         self.settings = settings
         self._embedder = embedder
-        self._corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
+        corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
         if settings.data is None:
-            self._corpus.require()  # or a mistyped name would become an empty corpus
+            corpus.require()  # or a mistyped name would become an empty corpus
         self._store = Store(settings.data_folder)
         self._vectors = VectorIndex(
             self._store, settings.data_folder / "chroma", embedder.fingerprint
         )
-        self._index = Index(
-            self._corpus, self._store, self._vectors, embedder, settings.passage_words
+        self._index = Index(corpus, self._store, self._vectors, embedder, settings.passage_words)
+        self._ingestion = Ingestion(
+            corpus, self._store, self._index, _limits(settings), settings.data_folder / "removed"
         )
         self._retriever = Retriever(
             self._store, LexicalIndex(self._store), self._vectors, embedder,
@@ -160,18 +149,38 @@ class Assistant:
 
     # ---- asking -----------------------------------------------------------------------------
 
-    def ask(self, question: str, turns: Sequence[Turn] = (), *, alone: bool = False) -> Answer:
+    def ask(
+        self,
+        question: str,
+        turns: Sequence[Turn] = (),
+        *,
+        alone: bool = False,
+        within: Filter = EVERYTHING,
+        today: date | None = None,
+        narrow: bool = True,
+    ) -> Answer:
         """The answer to a question, with its citations; a refusal when the articles lack it.
 
         Args:
             turns: what was asked and answered before it, oldest first (`Answer.turn` makes one).
             alone: the question stands alone: it is searched for as it is.
+            within: only these articles may answer.
+            today: the day that "last week" refers to; the day it is unless given.
+            narrow: whether a time that the question speaks of may narrow it to articles of then.
         """
-        *_, answer = self.stream(question, turns, alone=alone)
+        options = {"alone": alone, "within": within, "today": today, "narrow": narrow}
+        *_, answer = self.stream(question, turns, **options)  # type: ignore[arg-type]
         return answer
 
     def stream(
-        self, question: str, turns: Sequence[Turn] = (), *, alone: bool = False
+        self,
+        question: str,
+        turns: Sequence[Turn] = (),
+        *,
+        alone: bool = False,
+        within: Filter = EVERYTHING,
+        today: date | None = None,
+        narrow: bool = True,
     ) -> Iterator[Answer]:
         """The answer as it grows; each item holds all so far, the last is the whole answer."""
         said = reply(question)
@@ -185,16 +194,32 @@ class Assistant:
         if not self._ready.is_set():
             self._load()
         loading = time.perf_counter() - started
-        for answer in self._pipeline.stream(" ".join(question.split()), turns, alone):
+        flat = " ".join(question.split())
+        for answer in self._pipeline.stream(
+            Asked(flat, () if alone else turns, within, today, narrow)
+        ):
             yield answer.timed(loading=loading)
 
-    def standalone(self, question: str, turns: Sequence[Turn]) -> str:
-        """What a question means after these turns; itself where it leans on none of them."""
-        return self._pipeline.standalone(" ".join(question.split()), turns)
+    def understand(
+        self,
+        question: str,
+        turns: Sequence[Turn] = (),
+        *,
+        within: Filter = EVERYTHING,
+        today: date | None = None,
+    ) -> Understood:
+        """What a question means after these turns, and of which time it speaks."""
+        return self._pipeline.understand(Asked(" ".join(question.split()), turns, within, today))
 
-    def retrieve(self, question: str, limit: int) -> tuple[ScoredPassage, ...]:
+    def retrieve(
+        self, question: str, limit: int, within: Filter = EVERYTHING
+    ) -> tuple[ScoredPassage, ...]:
         """The passages nearest to a question, best first, for programs that read themselves."""
-        return self._retriever.search(" ".join(question.split()), limit)[1]
+        return self._retriever.search(" ".join(question.split()), limit, within)[1]
+
+    def sources(self) -> list[str]:
+        """The outlets of the articles, those with most articles first."""
+        return self._store.sources()
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
@@ -275,12 +300,7 @@ class Assistant:
             progress: called after each commit.
             waiting: called about twice a second while another process is indexing.
         """
-        with self._store.writing(waiting):
-            plan = self._index.plan()
-            if show is not None:
-                show(plan)
-            self._index.apply(plan, progress=progress)
-        return plan
+        return self._ingestion.sync(show, progress, waiting)
 
     def add(
         self,
@@ -299,18 +319,7 @@ class Assistant:
         same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
         each article becomes a file. What fails is in the plan's failures; the rest is added.
         """
-        with self._store.writing(waiting):
-            added: dict[str, str] = {}
-            changes: list[Change] = []
-            places = Places(self._store.records())
-            for found in self._incoming(sources, added):
-                if isinstance(found, ArticleError):
-                    changes.append(Change("failed", found.subject, error=str(found)))
-                else:
-                    changes += self._put(found, places, added)
-            plan = self._index.plan(only=list(added))
-            self._index.apply(plan, origins=added, progress=progress)
-        return Plan((*plan.changes, *changes))
+        return self._ingestion.add(sources, progress, waiting)
 
     def preview(self, url: str) -> Incoming:
         """The article at an address as it would be added; nothing is written.
@@ -318,51 +327,11 @@ class Assistant:
         Raises:
             ArticleError: it cannot be fetched, holds no article, or is a feed.
         """
-        return page_at(url, self._limits)
+        return self._ingestion.preview(url)
 
     def add_previewed(self, incoming: Incoming) -> Change:
         """Adds what `preview` gave, as it was seen."""
-        with self._store.writing():
-            added: dict[str, str] = {}
-            same = self._put(incoming, Places(self._store.records()), added)
-            if same:
-                return same[0]
-            plan = self._index.plan(only=list(added))
-            self._index.apply(plan, origins=added)
-        return plan.changes[0]
-
-    def _put(self, found: Incoming, places: Places, added: dict[str, str]) -> list[Change]:
-        """Writes the file of an article, which is then `added`; if it is there already, says so."""
-        same = places.same(found)
-        if same is not None:
-            return [Change("unchanged", same[0], article_id=same[1])]
-        path = places.older(found) or self._corpus.free_path(found.name)
-        self._corpus.write(path, found.content)
-        places.put(found, path)
-        added[path] = found.origin
-        return []
-
-    @property
-    def _limits(self) -> Limits:
-        chosen = self.settings
-        return Limits(
-            chosen.max_file_mb << 20, chosen.fetch_timeout, chosen.allow_private_addresses
-        )
-
-    def _incoming(
-        self, sources: Sequence[Path | str], added: dict[str, str]
-    ) -> Iterator[Incoming | ArticleError]:
-        """What the sources hold; files that lie in the corpus already are `added` as they are."""
-        for source in sources:
-            if is_address(source):
-                yield from from_address(str(source), self._limits)
-                continue
-            for path in files([source]):
-                inside = self._corpus.holds(path)
-                if inside is not None:
-                    added[inside] = str(path.resolve())
-                else:
-                    yield from from_file(path, self._limits)
+        return self._ingestion.add_previewed(incoming)
 
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
@@ -372,24 +341,9 @@ class Assistant:
         Raises:
             ArticleError: there is no text, or the date is not one.
         """
-        name, content = pasted_file(text, title=title, source=source, published=published, url=url)
-        article = parse_article(content, name)
-        with self._store.writing():
-            for record in self._store.records().values():
-                if record.digest == article.digest:
-                    return Change("unchanged", record.path, article_id=record.id)
-                if article.url and record.id == article.id:
-                    path = record.path
-                    break
-            else:
-                path = self._corpus.free_path(name)
-            self._corpus.write(path, content)
-            plan = self._index.plan(only=[path])
-            self._index.apply(plan)
-        change = plan.changes[0]
-        if change.kind == "failed":
-            raise ArticleError(path, change.error)
-        return change
+        return self._ingestion.add_text(
+            text, title=title, source=source, published=published, url=url
+        )
 
     def remove(self, article_id: str) -> Path | None:
         """Removes an article; its file is set aside in the data folder. Returns where.
@@ -397,12 +351,7 @@ class Assistant:
         Raises:
             CorpusError: no article has this id, or its file cannot be moved.
         """
-        with self._store.writing():
-            article = self.article(article_id)
-            aside = self._corpus.set_aside(article.path, self.settings.data_folder / "removed")
-            gone = Change("removed", article.path, article_id=article.id)
-            self._index.apply(Plan((gone,)))
-        return aside
+        return self._ingestion.remove(self.article(article_id))
 
     def mend_vectors(self) -> int:
         """Embeds the articles again that lack a vector of the model; returns how many."""
@@ -425,3 +374,9 @@ class Assistant:
             articles = [self.article(found.id) for found in self._store.articles()[:SUGGEST_FROM]]
             self._suggestions = generation, suggest(articles, self._store.abbreviations())
         return self._suggestions[1][:limit]
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
+    )

@@ -66,21 +66,47 @@ def _assistant(**chosen: Any) -> Iterator["Assistant"]:
         yield assistant
 
 
+def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    from datetime import date
+
+    try:
+        return value and date.fromisoformat(value).isoformat()
+    except ValueError as error:
+        raise click.BadParameter("write the day as 2026-11-24") from error
+
+
 @main.command()
 @click.argument("question")
+@click.option("--since", callback=_day, metavar="DAY", help="only articles published since then")
+@click.option("--until", callback=_day, metavar="DAY", help="only articles published until then")
+@click.option("--source", "sources", multiple=True, help="only articles of this outlet")
+@click.option("--author", "authors", multiple=True, help="only articles of this author")
 @as_json
-def ask(question: str, as_json: bool) -> None:
+def ask(
+    question: str,
+    since: str | None,
+    until: str | None,
+    sources: tuple[str, ...],
+    authors: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Answer QUESTION from the articles.
 
     \b
     assistant ask "what did Galuzin say about the EU mission"
     assistant ask --json "who chairs the EAEU" | python -m json.tool
+    assistant ask --since 2026-11-01 --source Tass "what did Galuzin say"
     """
+    from assistant.schema import Filter
+
+    within = Filter(since, until, sources, authors)
     with _assistant() as assistant:
         if as_json:
-            _print_json(assistant.ask(question).to_dict())
+            _print_json(assistant.ask(question, within=within).to_dict())
             return
-        answer = _print_growing(assistant.stream(question))
+        answer = _print_growing(assistant.stream(question, within=within))
+    if answer.period:
+        click.echo(f"\nOnly articles of the time “{answer.period}” were asked.")
     if answer.notice:
         click.echo(f"\n{answer.notice}")
     for check in answer.checks:

@@ -5,10 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
-from assistant.embedding import Embedder, Reranker
+from assistant.embedding import Embedder, Reranker, Vectors
 from assistant.lexical import LexicalIndex
-from assistant.schema import Passage, Query, ScoredPassage
+from assistant.schema import Filter, Passage, Query, ScoredPassage
 from assistant.spelling import corrected
 from assistant.store import Store
 from assistant.terms import content_words, stem, stems, words
@@ -31,6 +35,14 @@ MAX_QUESTION = 2_000
 NEAR_DUPLICATE = 0.85
 """Jaccard similarity of two passages' words from which they count as copies of one text."""
 
+FEW = 5_000
+"""Passages that a filter leaves below which each vector is looked at."""
+
+MOST = 2_000
+"""Nearest passages that are sifted by a filter; if too few pass, each is looked at after all."""
+
+EVERYTHING = Filter()
+
 Mode = Literal["hybrid", "dense", "lexical"]
 
 
@@ -39,14 +51,16 @@ def convex_combination(
 ) -> dict[int, float]:
     """Score of each item, 0 to 1: ``weight · c + (1 - weight) · b``.
 
-    c is its cosine scaled to 0 for the lowest and 1 for the highest, b its BM25 score as a
-    fraction of the highest, 0 where it has none. Bruch, Gai & Ingber 2023, "An analysis of fusion
-    functions for hybrid retrieval": unlike fusion by rank it knows by how much one is better.
+    c is its cosine scaled to 0 for the lowest and 1 for the highest (1 where all are alike), b its
+    BM25 score as a fraction of the highest, 0 where it has none. Bruch, Gai & Ingber 2023, "An
+    analysis of fusion functions for hybrid retrieval": unlike fusion by rank it knows by how much
+    one is better.
     """
     lowest, highest = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     most = max(bm25.values(), default=0.0)
+    apart = highest - lowest
     return {
-        item: weight * (cosines.get(item, lowest) - lowest) / ((highest - lowest) or 1.0)
+        item: weight * ((cosines.get(item, lowest) - lowest) / apart if apart else 1.0)
         + (1 - weight) * bm25.get(item, 0.0) / (most or 1.0)
         for item in cosines.keys() | bm25.keys()
     }
@@ -65,20 +79,32 @@ class Retriever:
     """Spell out the short forms of a question."""
     reranker: Reranker | None = None
     """Orders the best of both searches anew."""
+    _allowed: LRUCache[tuple[int, Filter], NDArray[np.int64]] = field(
+        default_factory=lambda: LRUCache(32)
+    )
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
 
-    def search(self, question: str, limit: int) -> tuple[Query, tuple[ScoredPassage, ...]]:
-        """The `limit` best passages of one moment of the corpus, best first."""
+    def search(
+        self, question: str, limit: int, within: Filter = EVERYTHING
+    ) -> tuple[Query, tuple[ScoredPassage, ...]]:
+        """The `limit` best passages of one moment of the corpus, best first.
+
+        Args:
+            within: only passages of these articles.
+        """
         question = question[:MAX_QUESTION]
         with self.store.snapshot():
             known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
             expansion = expand(self._spelled(question, known), known)
             frequencies = self.lexical.document_frequencies(_stems(expansion))
         query = Query(question, expansion.question, expansion.text)
+        among = self._among(within) if within else None
+        if among is not None and not len(among):
+            return query, ()
         # Beside each other: SQLite and the model both leave Python's lock.
-        matching = self._beside.submit(self._lexical, expansion, frequencies)
+        matching = self._beside.submit(self._lexical, expansion, frequencies, among)
         vector = None if self.mode == "lexical" else self.embedder.encode([expansion.text])[0]
-        dense = [] if vector is None else self.vectors.search(vector, DEPTH)
+        dense = [] if vector is None else self._dense(vector, among)
         lexical = matching.result()
         # What was removed since it was found is dropped here.
         live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
@@ -111,14 +137,42 @@ class Retriever:
             return question
         return corrected(question, unknown, self.lexical.vocabulary(), self.lexical.word_of)
 
+    def _among(self, within: Filter) -> NDArray[np.int64]:
+        """The passages that a filter lets through; looked up once for each state of the corpus."""
+        key = self.store.generation(), within
+        found = self._allowed.get(key)
+        if found is None:
+            found = self._allowed[key] = self.store.numbers_within(within)
+        return found
+
+    def _dense(self, vector: Vectors, among: NDArray[np.int64] | None) -> list[tuple[int, float]]:
+        """The nearest passages; of few, each is looked at, of many the nearest are sifted."""
+        if among is None:
+            return self.vectors.search(vector, DEPTH)
+        if len(among) > FEW:
+            asked = min(MOST, 2 * DEPTH * self.store.counts()[1] // len(among))
+            found = self.vectors.search(vector, asked)
+            allowed = set(among.tolist())
+            kept = [(number, score) for number, score in found if number in allowed]
+            if len(kept) >= DEPTH:
+                return kept
+        cosines: dict[int, float] = {}
+        for start in range(0, len(among), 500):
+            cosines |= self.vectors.cosines(vector, among[start : start + 500].tolist())
+        return sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
+
     def _lexical(
-        self, expansion: Expansion, frequencies: dict[str, int]
+        self,
+        expansion: Expansion,
+        frequencies: dict[str, int],
+        among: NDArray[np.int64] | None,
     ) -> list[tuple[int, float]]:
         if self.mode == "dense":
             return []
+        allowed = None if among is None else among.tolist()
         best: dict[int, float] = {}
         for expression in match_expressions(expansion, frequencies):
-            for number, score in self.lexical.match(expression, DEPTH):
+            for number, score in self.lexical.match(expression, DEPTH, allowed):
                 best[number] = max(score, best.get(number, 0.0))
         return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
 

@@ -95,6 +95,30 @@ class ScoredPassage:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """Which articles may answer; nothing chosen means all of them."""
+
+    since: str | None = None
+    until: str | None = None
+    """First and last day of publication, ISO dates; articles without a date are then left out."""
+    sources: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    """Ids."""
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+    def narrowed(self, since: str | None, until: str | None) -> "Filter":
+        """The same within these days, too: never wider than it was."""
+        return replace(
+            self,
+            since=max(filter(None, (self.since, since)), default=None),
+            until=min(filter(None, (self.until, until)), default=None),
+        )
+
+
+@dataclass(frozen=True)
 class Query:
     """A question as it is searched for."""
 
@@ -206,6 +230,11 @@ class Answer:
     """What verification found, a check for each sentence that says something."""
     standalone: str = ""
     """The question as it was understood: it stands alone, its words are spelled right."""
+    within: Filter = Filter()
+    """The articles that were asked: those that the person chose, and those of the time that the
+    question speaks of, where they answer it."""
+    period: str = ""
+    """How the question says that time; empty where it did not narrow."""
     notice: str = ""
     """What a person should know about it: that a sentence was removed, that the language model
     failed."""
@@ -226,6 +255,8 @@ class Answer:
             "short_answer": self.short_answer,
             "text": self.text,
             "citations": [{key: asdict(c)[key] for key in keys} for c in self.citations],
+            "within": asdict(self.within) if self.within else None,
+            "period": self.period,
             "checks": [asdict(check) for check in self.checks],
             "notice": self.notice,
             "generation": None if self.generation is None else asdict(self.generation),

@@ -1,34 +1,25 @@
 """The truth of the index: articles, passages, vectors and the lexical index in one SQLite file.
 
 Every change is one transaction over whole articles, so that a crash at any instant leaves each
-article wholly old or wholly new (WAL with ``synchronous=FULL``: 30 of 30 kills clean, measured).
-Each transaction bumps `generation`, by which other processes notice it. Passage numbers grow and
-are never reused: what another index has not seen yet are the numbers above its highest, and a
-number that no longer exists is a passage that is gone.
+article wholly old or wholly new. Each transaction bumps `generation`, by which other processes
+notice it. Passage numbers grow and are never reused: what another index has not seen yet are the
+numbers above its highest, and a number that no longer exists is a passage that is gone.
 """
 
 import json
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from assistant.database import Connection, Database
 from assistant.embedding import Vectors
 from assistant.errors import StoreError
-from assistant.schema import Article, ArticleSummary, Passage, Progress
-
-SCHEMA_VERSION = 1
-
-_SCHEMA = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+from assistant.schema import Article, ArticleSummary, Filter, Passage
 
 _PASSAGE = """SELECT p.number, a.id, p.position, p.start, p."end", p.text, p.heading
               FROM passages p JOIN articles a ON a.number = p.article"""
@@ -69,155 +60,18 @@ def digest_of(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class Store:
-    """One SQLite file; any number of reading threads and processes, one writing process.
+class Store(Database):
+    """The articles of one database; any thread.
 
     Raises:
         StoreError: from every method, when the file is damaged, full, locked or not ours.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "store.sqlite3"
-        self._threads = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._writing = threading.RLock()
-        self._lock = FileLock(folder / "writer.lock", thread_local=False)
-        self._note = folder / "writer.json"
+        super().__init__(folder)
         self._abbreviations: tuple[int, dict[str, str]] = (-1, {})
-        with self._errors():
-            folder.mkdir(parents=True, exist_ok=True)
-            self._create()
-
-    # ---- connections ------------------------------------------------------------------------
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turns the driver's and the disk's exceptions into ours."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            reason = str(error)
-            if "full" in reason or "I/O" in reason:
-                remedy = "free some space on the disk and run the command again"
-            elif "malformed" in reason or "not a database" in reason:
-                remedy = "run `assistant doctor`: it rebuilds the index from the corpus"
-            elif "readonly" in reason or "unable to open" in reason:
-                remedy = "check the permissions of the data folder"
-            else:
-                remedy = "run `assistant doctor`"
-            raise StoreError(self.path, reason, remedy) from error
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(
-                self.path.parent, reason.lower(), "check the space and permissions of the folder"
-            ) from error
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            self._threads.connection = connection
-            self._connections.append(connection)
-        return connection
-
-    def _create(self) -> None:
-        if self._has_schema():
-            return
-        with self.writing(), self._transaction() as connection:
-            if self._has_schema():
-                return
-            for statement in _statements(_SCHEMA):
-                connection.execute(statement)
-            connection.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
-            connection.execute("INSERT INTO meta VALUES ('generation', '0')")
-
-    def _has_schema(self) -> bool:
-        find = "SELECT 1 FROM sqlite_master WHERE name = 'meta'"
-        if self._connection().execute(find).fetchone() is None:
-            return False
-        version = self.meta("schema")
-        if version != str(SCHEMA_VERSION):
-            raise StoreError(
-                self.path,
-                f"the index has format {version}, this program writes {SCHEMA_VERSION}",
-                f"move {self.path.parent} away and run `assistant sync`",
-            )
-        return True
-
-    def close(self) -> None:
-        """Closes the connections of all threads."""
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
-        self._threads = threading.local()
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """All reads of this thread inside see one moment of the store."""
-        connection = self._connection()
-        if connection.in_transaction:
-            yield
-            return
-        with self._errors():
-            connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            with self._errors():
-                connection.execute("COMMIT")
-
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT; for this module and `lexical`, which know the tables."""
-        with self._errors():
-            return self._connection().execute(sql, parameters).fetchall()
 
     # ---- writing ----------------------------------------------------------------------------
-
-    @contextmanager
-    def writing(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-        """Makes this thread the one writer; waits for another, saying how far that one is."""
-        with self._writing:
-            while True:
-                try:
-                    self._lock.acquire(timeout=0.5)
-                    break
-                except Timeout:
-                    if waiting is not None:
-                        waiting(self._writer())
-            try:
-                yield
-            finally:
-                self._lock.release()
-
-    def announce(self, progress: Progress) -> None:
-        """Tells those who wait for this writer how far it is."""
-        with suppress(OSError):  # a note for people; nothing depends on it
-            self._note.write_text(json.dumps([progress.done, progress.total, progress.unit]))
-
-    def _writer(self) -> str:
-        try:
-            done, total, unit = json.loads(self._note.read_text())
-        except (OSError, ValueError):
-            return "waiting for another process to finish indexing"
-        return f"waiting for another process to finish indexing ({done} of {total} {unit})"
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        with self._errors():
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
 
     def apply(
         self,
@@ -234,7 +88,7 @@ class Store:
             move: (old id, entry): only id, path and stamp are taken from the entry.
             remove: ids.
         """
-        with self.writing(), self._transaction() as connection:
+        with self.writing(), self.transaction() as connection:
             for article_id in remove:
                 connection.execute("DELETE FROM articles WHERE id = ?", (article_id,))
             _move(connection, move)
@@ -246,7 +100,7 @@ class Store:
 
     def restamp(self, stamps: dict[str, str]) -> None:
         """Notes new modification times of files whose articles did not change (id to stamp)."""
-        with self.writing(), self._transaction() as connection:
+        with self.writing(), self.transaction() as connection:
             connection.executemany(
                 "UPDATE articles SET stamp = ? WHERE id = ?",
                 [(stamp, article_id) for article_id, stamp in stamps.items()],
@@ -254,26 +108,12 @@ class Store:
 
     def forget_unused_vectors(self) -> None:
         """Deletes the vectors that no passage has any more."""
-        with self.writing(), self._transaction() as connection:
+        with self.writing(), self.transaction() as connection:
             connection.execute(
                 "DELETE FROM embeddings WHERE digest NOT IN (SELECT digest FROM passages)"
             )
 
-    def set_meta(self, key: str, value: str) -> None:
-        """Keeps a small fact, durably."""
-        with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
     # ---- reading ----------------------------------------------------------------------------
-
-    def meta(self, key: str) -> str | None:
-        """A small fact kept with `set_meta`."""
-        rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return str(rows[0][0]) if rows else None
-
-    def generation(self) -> int:
-        """Counts the committed changes, of all processes."""
-        return int(self.meta("generation") or 0)
 
     def counts(self) -> tuple[int, int]:
         """How many articles and passages are live."""
@@ -325,6 +165,24 @@ class Store:
         """The passages of one article, in order."""
         rows = self.rows(f"{_PASSAGE} WHERE a.id = ? ORDER BY p.position", (article_id,))
         return [_passage(row) for row in rows]
+
+    def numbers_within(self, within: Filter) -> NDArray[np.int64]:
+        """The numbers of the live passages of articles that a filter lets through, ascending."""
+        where, parameters = _where(within)
+        rows = self.rows(
+            f"""SELECT p.number FROM passages p JOIN articles a ON a.number = p.article
+                WHERE {where} ORDER BY p.number""",
+            parameters,
+        )
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def sources(self) -> list[str]:
+        """The outlets of the articles, those with most articles first."""
+        rows = self.rows(
+            """SELECT source FROM articles WHERE source IS NOT NULL
+               GROUP BY source ORDER BY count(*) DESC, source"""
+        )
+        return [str(row[0]) for row in rows]
 
     def abbreviations(self) -> dict[str, str]:
         """Short form to the long form that most articles give it."""
@@ -389,7 +247,7 @@ class Store:
 
     def forget_recipes(self, article_ids: Sequence[str]) -> None:
         """Has the next plan index these articles again."""
-        with self.writing(), self._transaction() as connection:
+        with self.writing(), self.transaction() as connection:
             connection.executemany(
                 "UPDATE articles SET recipe = '' WHERE id = ?", [(i,) for i in article_ids]
             )
@@ -398,7 +256,7 @@ class Store:
         """What is wrong with the file; nothing, when all is well. Slow on a large store."""
         problems = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
         try:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.execute(
                     "INSERT INTO lexical (lexical, rank) VALUES ('integrity-check', 1)"
                 )
@@ -408,7 +266,7 @@ class Store:
 
     def rebuild_lexical(self) -> None:
         """Makes the full-text index anew from the passages."""
-        with self.writing(), self._transaction() as connection:
+        with self.writing(), self.transaction() as connection:
             connection.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
 
 
@@ -425,34 +283,32 @@ def _passage(row: tuple[Any, ...]) -> Passage:
     return Passage(article_id, position, start, end, text, heading, number)
 
 
-def move_away(folder: Path) -> Path:
-    """Renames a damaged store, so that the next `Store` starts empty; returns the new name."""
-    path = folder / "store.sqlite3"
-    aside = path.with_name(f"store.damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside
+def _where(within: Filter) -> tuple[str, list[str]]:
+    """The condition on articles ``a`` that a filter means, with its parameters."""
+    conditions, parameters = ["1"], []
+    for bound, sign in ((within.since, ">="), (within.until, "<=")):
+        if bound:
+            conditions.append(f"substr(a.published, 1, 10) {sign} ?")
+            parameters.append(bound)
+    for column, allowed in (("a.source", within.sources), ("a.id", within.articles)):
+        if allowed:
+            conditions.append(f"{column} IN ({','.join('?' * len(allowed))})")
+            parameters += allowed
+    if within.authors:
+        marks = ",".join("?" * len(within.authors))
+        conditions.append(f"EXISTS (SELECT 1 FROM json_each(a.authors) WHERE value IN ({marks}))")
+        parameters += within.authors
+    return " AND ".join(conditions), parameters
 
 
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _move(connection: sqlite3.Connection, moves: Sequence[tuple[str, Entry]]) -> None:
+def _move(connection: Connection, moves: Sequence[tuple[str, Entry]]) -> None:
     connection.executemany(
         "UPDATE articles SET id = ?, path = ?, stamp = ?, origin = ? WHERE id = ?",
         [(e.article.id, e.article.path, e.stamp, e.origin, old_id) for old_id, e in moves],
     )
 
 
-def _put(connection: sqlite3.Connection, entry: Entry, model: str) -> None:
+def _put(connection: Connection, entry: Entry, model: str) -> None:
     article = entry.article
     connection.execute(
         "DELETE FROM articles WHERE id IN (?, ?) OR path = ?",

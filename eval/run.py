@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,9 @@ def _ask(
     assistant: Assistant, question: Question, retrieval_only: bool, judge: Judge | None
 ) -> Asked:
     turns = turns_of(assistant, question)
-    retrieved = assistant.retrieve(assistant.standalone(question.text, turns), DEPTH)
+    today = date.fromisoformat(question.asked[:10]) if question.asked else None
+    understood = assistant.understand(question.text, turns, today=today)
+    retrieved = assistant.retrieve(understood.standalone, DEPTH, understood.within)
     values = _retrieval_values(question, retrieved)
     if question.standalone:
         values["follow-up MRR"] = values["evidence MRR"]
@@ -149,7 +151,7 @@ def _ask(
             values[name] = _retrieval_values(question, found)["evidence MRR"]
     if retrieval_only:
         return Asked(question, retrieved, None, values)
-    answer = assistant.ask(question.text, turns)
+    answer = assistant.ask(question.text, turns, today=today)
     values |= _answer_values(question, answer) | _citation_values(assistant, question, answer)
     if judge is not None and answer.answered:
         values |= judge(question, answer)
@@ -162,7 +164,7 @@ def turns_of(assistant: Assistant, question: Question) -> tuple[Turn, ...]:
     """
     turns: tuple[Turn, ...] = ()
     for asked, answer in question.history:
-        turns += (Turn(assistant.standalone(asked, turns), answer),)
+        turns += (Turn(assistant.understand(asked, turns).standalone, answer),)
     return turns
 
 

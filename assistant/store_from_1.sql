@@ -1,0 +1,1 @@
+-- From format 1 to format 2 of the tables in store.sql.

@@ -1,0 +1,145 @@
+"""Times that a question speaks of: "last week", "in May 2024", "since March", as spans of days.
+
+Only what is said in so many words is read; "recently" is no span. A month or a day without its
+year is the last one before the day of asking.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
+_SHORT = {name[:3]: number for number, name in enumerate(_MONTHS, start=1)} | {"sept": 9}
+_NUMBERS = {
+    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "couple of": 2, "few": 3,
+}  # fmt: skip
+_MONTH = "|".join([*_MONTHS, r"(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?"])
+_NTH = r"\d{1,2}(?:st|nd|rd|th)?"
+_DAY = (
+    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{_NTH} (?:of )?(?:{_MONTH})(?:,? \d{{4}})?"
+    rf"|(?:{_MONTH}) {_NTH}(?:,? \d{{4}})?(?!\d))"
+)
+_POINT = rf"(?:{_DAY}|(?:{_MONTH})(?:,? (?:of )?\d{{4}})?|(?:19|20)\d{{2}})"
+_AGO = rf"(?:\d{{1,3}}|{'|'.join(_NUMBERS)})"
+
+
+@dataclass(frozen=True)
+class Timespan:
+    """Days from `since` to `until`, both included; None: open to that side."""
+
+    since: date | None
+    until: date | None
+    words: str
+    """How the question says it."""
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        """Both ends."""
+        return self.since, self.until
+
+
+def timespan_of(question: str, today: date) -> Timespan | None:
+    """The first time that a question speaks of; None where there is none, or it is no date."""
+    for pattern, read in _PATTERNS:
+        match = pattern.search(question)
+        if match:
+            try:
+                found = read(match, today)
+            except (ValueError, OverflowError):
+                found = None
+            if found is not None:
+                return Timespan(*found, match.group().strip())
+    return None
+
+
+Span = tuple[date | None, date | None]
+Read = Callable[[re.Match[str], date], Span | None]
+
+
+def _between(match: re.Match[str], today: date) -> Span | None:
+    first, last = _point(match["first"], today), _point(match["last"], today)
+    return (first[0], last[1]) if first and last and first[0] <= last[1] else None
+
+
+def _open(match: re.Match[str], today: date) -> Span | None:
+    point = _point(match["point"], today)
+    if point is None:
+        return None
+    start, end = point
+    word = match["word"].lower()
+    if word in ("since", "from"):
+        return start, None
+    if word == "after":
+        return end + timedelta(days=1), None
+    return None, start - timedelta(days=1) if word == "before" else end
+
+
+def _within(match: re.Match[str], today: date) -> Span | None:
+    return _point(match["point"], today)
+
+
+def _relative(match: re.Match[str], today: date) -> Span:
+    which, unit = match["which"].lower(), match["unit"].lower()
+    if unit == "week":
+        start = today - timedelta(days=today.weekday() + (7 if which != "this" else 0))
+        return start, start + timedelta(days=6)
+    if unit == "month":
+        year, month = today.year, today.month - (which != "this")
+        return _month(year, month) if month else _month(year - 1, 12)
+    year = today.year - (which != "this")
+    return date(year, 1, 1), date(year, 12, 31)
+
+
+def _last(match: re.Match[str], today: date) -> Span:
+    count = _NUMBERS.get(match["count"].lower()) or int(match["count"])
+    days = {"day": 1, "week": 7, "month": 31, "year": 366}[match["unit"].lower()]
+    return today - timedelta(days=count * days), today
+
+
+def _near(match: re.Match[str], today: date) -> Span:
+    day = today - timedelta(days=match["near"].lower() == "yesterday")
+    return day, day
+
+
+_PATTERNS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), read)
+    for pattern, read in (
+        (rf"\bbetween (?P<first>{_POINT}) and (?P<last>{_POINT})", _between),
+        (rf"\bfrom (?P<first>{_POINT}) (?:to|until|till) (?P<last>{_POINT})", _between),
+        (rf"\b(?P<word>since|after|before|until|till|from) (?P<point>{_POINT})(?!\w)", _open),
+        (r"\b(?P<which>this|last|past|previous) (?P<unit>week|month|year)\b", _relative),
+        (rf"\b(?:last|past) (?P<count>{_AGO}) (?P<unit>day|week|month|year)s?\b", _last),
+        (r"\b(?P<near>today|yesterday)\b", _near),
+        (rf"\b(?:in|on|during|of|for) (?P<point>{_POINT})(?!\w)", _within),
+    )
+)
+
+
+def _point(words: str, today: date) -> tuple[date, date] | None:
+    """First and last day of a day, a month or a year."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", words):
+        day = date.fromisoformat(words)
+        return day, day
+    year = re.search(r"\b(?:19|20)\d{2}\b", words)
+    name = re.search(r"[a-z]{3,}", re.sub(r"\b(?:of|st|nd|rd|th)\b", "", words.lower()))
+    if name is None:
+        return (date(int(year[0]), 1, 1), date(int(year[0]), 12, 31)) if year else None
+    month = _SHORT["sept" if name[0].startswith("sept") else name[0][:3]]
+    number = re.search(r"\b\d{1,2}(?=\D|$)", words.replace(year[0], "") if year else words)
+    if number is None:
+        start, end = _month(int(year[0]) if year else today.year, month)
+        return (start, end) if year or start <= today else _month(today.year - 1, month)
+    day = date(int(year[0]) if year else today.year, month, int(number[0]))
+    if not year and day > today:
+        day = day.replace(year=day.year - 1)
+    return day, day
+
+
+def _month(year: int, month: int) -> tuple[date, date]:
+    start = date(year, month, 1)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    return start, after - timedelta(days=1)
