@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from assistant.assistant import Assistant, open_assistant
     from assistant.errors import AssistantError
     from assistant.schema import Answer, Article, Citation
+    from assistant.transfer import import_corpus
 
-__all__ = ["Answer", "Article", "Assistant", "AssistantError", "Citation", "open_assistant"]
+__all__ = [
+    "Answer", "Article", "Assistant", "AssistantError", "Citation", "import_corpus",
+    "open_assistant",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -24,6 +28,7 @@ _HOMES = {
     "Assistant": "assistant.assistant",
     "AssistantError": "assistant.errors",
     "Citation": "assistant.schema",
+    "import_corpus": "assistant.transfer",
     "open_assistant": "assistant.assistant",
 }
 

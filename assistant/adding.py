@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from assistant.corpus import is_passed_over
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources import (
@@ -22,6 +23,7 @@ from assistant.sources import (
     read_article,
     read_articles,
 )
+from assistant.sources.counting import count_articles
 from assistant.sources.filing import slug
 from assistant.sources.metadata import canonical_url
 from assistant.store import Record
@@ -62,14 +64,21 @@ def is_address(source: Path | str) -> bool:
 
 
 def files(sources: Sequence[Path | str]) -> Iterator[Path]:
-    """The files named, and the files below the folders named, hidden ones left out."""
+    """The files named, and those below the folders named that are not passed over."""
     for path in map(Path, sources):
         if not path.is_dir():
             yield path
             continue
         for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not is_passed_over(name))
+            yield from (Path(folder, name) for name in sorted(names) if not is_passed_over(name))
+
+
+def expected(sources: Sequence[Path | str]) -> int:
+    """About how many articles the sources hold; an address counts as one."""
+    addresses = [source for source in sources if is_address(source)]
+    paths = files([source for source in sources if not is_address(source)])
+    return len(addresses) + sum(map(count_articles, paths))
 
 
 def from_file(path: Path, limits: Limits) -> Iterator[Incoming | ArticleError]:
@@ -101,26 +110,17 @@ def page_at(url: str, limits: Limits) -> Incoming:
     Raises:
         ArticleError: it cannot be fetched, holds no article, or is a feed.
     """
-    page = _get(limits)(url)
-    if _is_feed(page):
-        raise ArticleError(url, "is a feed", "`assistant add` takes the articles that it lists")
-    return _of_page(page.utf8(), page.suffix, page.final_url)
-
-
-def from_address(url: str, limits: Limits) -> Iterator[Incoming | ArticleError]:
-    """The article at an address, or those that a feed there lists, one request a second."""
-    try:
-        page = _get(limits)(url)
-        if _is_feed(page):
-            yield from _of_feed(page, limits)
-        else:
-            yield _of_page(page.utf8(), page.suffix, page.final_url)
-    except ArticleError as error:
-        yield error
-
-
-def _get(limits: Limits) -> "Callable[..., Fetched]":
     # Imported on use: most people add files, and it takes a tenth of a second.
+    from assistant.sources.feed import is_feed
+
+    page = getter(limits)(url)
+    if is_feed(page.content, page.content_type):
+        raise ArticleError(url, "is a feed", "`assistant add` takes the articles that it lists")
+    return from_page(page)
+
+
+def getter(limits: Limits) -> "Callable[..., Fetched]":
+    """`fetch` within these limits."""
     from assistant.sources.fetch import fetch
 
     return partial(
@@ -129,30 +129,8 @@ def _get(limits: Limits) -> "Callable[..., Fetched]":
     )  # fmt: skip
 
 
-def _is_feed(page: "Fetched") -> bool:
-    from assistant.sources.feed import is_feed
-
-    return is_feed(page.content, page.content_type)
-
-
-def _of_feed(page: "Fetched", limits: Limits) -> Iterator[Incoming | ArticleError]:
-    from assistant.sources.feed import Politeness, parse_feed
-
-    # What a public feed links to may not lie in one's own network.
-    limits = replace(limits, allow_private=limits.allow_private and page.private)
-    polite = Politeness(_get(limits))
-    for entry in parse_feed(page.content, page.final_url).entries:
-        try:
-            found = polite.get(entry.url)
-            article = _of_page(found.utf8(), found.suffix, found.final_url, entry.published)
-        except ArticleError as error:
-            yield error
-        else:
-            yield article
-
-
-def _of_page(content: bytes, suffix: str, address: str, published: str | None = None) -> Incoming:
-    """The article of a page as it was fetched.
+def from_page(page: "Fetched", published: str | None = None) -> Incoming:
+    """The article of a page.
 
     Args:
         published: what a feed says of it, for a page that does not say.
@@ -160,8 +138,9 @@ def _of_page(content: bytes, suffix: str, address: str, published: str | None = 
     Raises:
         ArticleError: the page holds no article; names its address.
     """
+    address = page.final_url
     try:
-        article = parse_article(content, f"page{suffix}")
+        article = parse_article(page.utf8(), f"page{page.suffix}")
     except ArticleError as error:
         raise ArticleError(address, error.problem, error.remedy) from error
     url = _own_address(article.url, address)
@@ -187,13 +166,18 @@ def _own_address(stated: str | None, fetched: str) -> str | None:
 
 
 class Places:
-    """Where incoming articles go: over their older version, or under a name that is free."""
+    """Where incoming articles go: over their older version, or under a name that is free.
 
-    def __init__(self, records: Mapping[str, Record]) -> None:
+    Args:
+        records: what is indexed.
+        taken: the paths that this import has written, which it does not write again.
+    """
+
+    def __init__(self, records: Mapping[str, Record], taken: set[str] | None = None) -> None:
         self._by_digest = {r.digest: (r.path, r.id) for r in records.values()}
         self._by_origin = {r.origin: r.path for r in records.values() if r.origin}
         self._by_id = {r.id: r.path for r in records.values()}
-        self._taken: set[str] = set()
+        self._taken: set[str] = set() if taken is None else taken
 
     def same(self, incoming: Incoming) -> tuple[str, str] | None:
         """Path and id of an article with the same content; None if there is none."""

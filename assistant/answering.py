@@ -1,10 +1,14 @@
 """Evidence to `Answer`: the extractive composer, and every sentence the program says itself."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from assistant import chronology
+from assistant.copies import Copies
+from assistant.disagreement import disagreeing, disagreement_of
 from assistant.reader import Reading
+from assistant.reprints import Reprints
 from assistant.retrieval import NEAR_DUPLICATE, similarity
 from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
 
@@ -52,53 +56,82 @@ class Composer:
         article: gives the article of an id; None when it has just been removed.
         threshold: confidence below which the answer is a refusal.
         sentences: most sentences an answer quotes.
+        copies: which articles are copies of each other: they are one source.
     """
 
     article: Callable[[str], Article | None]
     threshold: float
     sentences: int
+    copies: Copies
 
     def compose(
-        self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
+        self,
+        query: Query,
+        reading: Reading,
+        candidates: Sequence[ScoredPassage],
+        newest_first: bool = False,
     ) -> Iterator[Answer]:
-        """The answer as it grows, sentence by sentence; the last one is complete."""
+        """The answer as it grows, sentence by sentence; the last one is complete.
+
+        Args:
+            newest_first: of the articles that answer, the newest leads, not the most probable.
+        """
         candidates = as_read(candidates, reading.evidence)
-        chosen = choose(reading.evidence, self.sentences)
-        if reading.confidence < self.threshold or not chosen:
+        reprints = Reprints(self.copies, candidates)
+        merged = reprints.merged(likely(reading.evidence))
+        articles = self._articles(merged)
+        found = [e for e in merged if e.passage.article_id in articles]
+        if reading.confidence < self.threshold or not found:
             yield self.refusal(query, reading, candidates)
             return
-        citations: list[Citation] = []
-        text, short = "", reading.short_answer
-        for group in group_by_article(chosen):
-            article = self.article(group[0].passage.article_id)
-            if article is None:
-                short = None if group[0] is chosen[0] else short  # it went with its sentence
-                continue
-            if short and not text:
-                text = f"**{_one_line(short)}**\n\n"
-            text += f"{byline(article)}\n\n"
-            for evidence in group:
-                citations.append(cite(len(citations) + 1, article, evidence))
-                text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
-                yield Answer(
-                    query.text, query.expanded, text.strip(), True, short,
-                    tuple(citations), tuple(candidates), reading.confidence,
-                    standalone=query.spelled,
-                )  # fmt: skip
-        if not citations:
-            yield self.refusal(query, reading, candidates)
+        newest_first = newest_first and chronology.differ_in_time(found, articles)
+        differing = disagreeing(query.spelled, found, articles)
+        ordered = chronology.newest_first(query.spelled, found, articles) if newest_first else found
+        chosen = with_all(choose(ordered, self.sentences), [e for e, _ in differing])
+        short = short_answer(reading, chosen[0])
+        begun = Answer(
+            query.text, query.expanded, f"**{_one_line(short)}**\n\n" if short else "", True, short,
+            (), tuple(candidates), reading.confidence, standalone=query.spelled,
+            newest_first=newest_first,
+        )  # fmt: skip
+        for answer in quoting(begun, group_by_article(chosen), articles, reprints):
+            yield answer
+        if differing:
+            yield replace(answer, disagreements=(disagreement_of(differing, answer.citations),))
+
+    def _articles(self, evidence: Sequence[Evidence]) -> dict[str, Article]:
+        """The articles of these sentences by id; what has just been removed is left out."""
+        ids = dict.fromkeys(one.passage.article_id for one in evidence)
+        return {found.id: found for found in map(self.article, ids) if found is not None}
 
     def sources(
         self, reading: Reading, candidates: Sequence[ScoredPassage], limit: int
     ) -> tuple[Citation, ...]:
         """The best passages as they were read, numbered from 1, each with its best sentence."""
-        found: list[Citation] = []
-        for candidate in as_read(candidates, reading.evidence):
+        candidates = as_read(candidates, reading.evidence)
+        reprints = Reprints(self.copies, candidates)
+        reprints.merged(likely(reading.evidence))  # for the same to represent them in `compose`
+        return self._cited(reading, candidates, reprints, limit)
+
+    def _cited(
+        self,
+        reading: Reading,
+        candidates: Sequence[ScoredPassage],
+        reprints: Reprints,
+        limit: int,
+    ) -> tuple[Citation, ...]:
+        """The first passages, numbered from 1, each with its best sentence; of copies one."""
+        found: dict[int, Citation] = {}
+        for candidate in candidates:
             best = next((e for e in reading.evidence if e.passage == candidate.passage), None)
-            article = self.article(candidate.passage.article_id)
-            if len(found) < limit and best is not None and article is not None:
-                found.append(cite(len(found) + 1, article, best))
-        return tuple(found)
+            if best is None or len(found) == limit:
+                continue
+            best = reprints.represented(best)
+            article = self.article(best.passage.article_id)
+            if article is not None and best.passage.number not in found:
+                citation = cite(len(found) + 1, article, best)
+                found[best.passage.number] = reprints.credited(citation)
+        return tuple(found.values())
 
     def refusal(
         self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
@@ -108,17 +141,12 @@ class Composer:
         Args:
             candidates: best first.
         """
-        nearest: list[Citation] = []
-        for candidate in candidates[:NEARBY]:
-            article = self.article(candidate.passage.article_id)
-            best = [e for e in reading.evidence if e.passage == candidate.passage]
-            if article is not None and best:
-                nearest.append(cite(len(nearest) + 1, article, best[0]))
+        nearest = self._cited(reading, candidates, Reprints(self.copies, candidates), NEARBY)
         known = any(candidate.lexical_rank for candidate in candidates)
         text = f"{REFUSAL} {NEAREST if known else OTHER_LANGUAGE}"
         return Answer(
             query.text, query.expanded, text, False, None,
-            tuple(nearest), tuple(candidates), reading.confidence, standalone=query.spelled,
+            nearest, tuple(candidates), reading.confidence, standalone=query.spelled,
         )  # fmt: skip
 
 
@@ -142,19 +170,53 @@ def _passage_score(candidate: ScoredPassage, probability: float | None) -> float
     return math.log(kept / (1 - kept)) + RETRIEVED * candidate.score
 
 
+def quoting(
+    answer: Answer,
+    groups: Sequence[Sequence[Evidence]],
+    articles: Mapping[str, Article],
+    reprints: Reprints,
+) -> Iterator[Answer]:
+    """The answer with one sentence more at a time, each group below its article's byline."""
+    text, citations = answer.text, list(answer.citations)
+    for group in groups:
+        article = articles[group[0].passage.article_id]
+        text += f"{byline(article)}\n\n"
+        for evidence in group:
+            citations.append(reprints.credited(cite(len(citations) + 1, article, evidence)))
+            text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
+            yield replace(answer, text=text.strip(), citations=tuple(citations))
+
+
+def likely(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The sentences that are near the best one's probability, best first."""
+    return [e for e in evidence if e.probability >= RELATIVE_FLOOR * evidence[0].probability]
+
+
+def short_answer(reading: Reading, leading: Evidence) -> str | None:
+    """The few words that answer, out of the sentence that leads the answer."""
+    if reading.short_answer is None or leading is reading.evidence[0]:
+        return reading.short_answer
+    return leading.answer or None
+
+
 def choose(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
-    """The sentences to quote, best first: near the best one's probability, each said once."""
+    """The first sentences to quote, each said once."""
     chosen: list[Evidence] = []
     for candidate in evidence:
-        if len(chosen) == limit or candidate.probability < RELATIVE_FLOOR * evidence[0].probability:
+        if len(chosen) == limit:
             break
         if all(similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
             chosen.append(candidate)
     return chosen
 
 
+def with_all(chosen: Sequence[Evidence], others: Sequence[Evidence]) -> list[Evidence]:
+    """The chosen sentences and, after them, those of the others that are not among them."""
+    return [*chosen, *(one for one in others if one not in chosen)]
+
+
 def group_by_article(chosen: Sequence[Evidence]) -> list[list[Evidence]]:
-    """Sentences of one article together; articles and sentences with the best first."""
+    """Sentences of one article together; articles and sentences in the order they have."""
     groups: dict[str, list[Evidence]] = {}
     for evidence in chosen:
         groups.setdefault(evidence.passage.article_id, []).append(evidence)

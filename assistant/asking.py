@@ -7,6 +7,8 @@ from datetime import date
 
 from assistant import answering, conversation
 from assistant.answering import Composer
+from assistant.chronology import asks_for_latest, with_versions
+from assistant.disagreement import may_disagree
 from assistant.generation import LanguageModel, rewrite
 from assistant.reader import Reader
 from assistant.retrieval import Retriever
@@ -32,7 +34,7 @@ class Asked:
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
-    """Whether a time that the question speaks of may narrow it."""
+    """Whether a time that the question speaks of may narrow it, or put the newest first."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Understood:
     within: Filter
     period: str
     """The time that narrowed it, as the question says it; empty: none did."""
+    newest_first: bool = False
+    """It asks for the latest, and the newest article may lead."""
     found: Found | None = None
     """What was found for it, if that was looked for already."""
 
@@ -75,10 +79,14 @@ class Pipeline:
         )
         query = replace(query, text=asked.question)
         clock.lap("retrieval")
-        reading = self.reader.read(query, candidates[: self.read_first])
+        read = candidates[: self.read_first]
+        if understood.newest_first or may_disagree(query.spelled):
+            read = with_versions(read)
+            candidates = (*read, *candidates[self.read_first :])
+        reading = self.reader.read(query, read)
         clock.lap("reading")
         compose = self.composer.compose if self.writer is None else self.writer.compose
-        for answer in compose(query, reading, candidates):
+        for answer in compose(query, reading, candidates, understood.newest_first):
             clock.lap("answering")
             yield _from(understood, answer).timed(**clock.laps)
         if answer.answered and answer.generation is None:
@@ -94,13 +102,25 @@ class Pipeline:
         say what happened then.
         """
         standalone, found = self._standalone(asked)
+        latest = asked.narrow and asks_for_latest(standalone)
         span = timespan_of(standalone, asked.today or date.today()) if asked.narrow else None
         if span is not None:
             within = asked.within.narrowed(*(str(d) if d else None for d in span.days))
-            query, candidates = self.retriever.search(standalone, self.candidates, within)
-            if candidates and self._confidence(query, candidates) >= self.composer.threshold:
-                return Understood(standalone, within, span.words, (query, candidates))
-        return Understood(standalone, asked.within, "", found)
+            narrowed = self._found_within(standalone, span.words, within)
+            if narrowed is not None:
+                return Understood(standalone, within, span.words, latest, narrowed)
+        return Understood(standalone, asked.within, "", latest, found)
+
+    def _found_within(self, question: str, time: str, within: Filter) -> Found | None:
+        """What the articles of a time answer; None where they do not.
+
+        Asked without the words for the time, too: articles do not say when they were published.
+        """
+        for text in (question, " ".join(question.replace(time, " ").split())):
+            found = self.retriever.search(text, self.candidates, within)
+            if found[1] and self._confidence(*found) >= self.composer.threshold:
+                return found
+        return None
 
     def _standalone(self, asked: Asked) -> tuple[str, Found | None]:
         """What the question means, and what was found for it if that was looked for."""
@@ -122,7 +142,10 @@ class Pipeline:
 
 
 def _from(understood: Understood, answer: Answer) -> Answer:
-    return replace(answer, within=understood.within, period=understood.period)
+    """The answer with what was understood, the words for the time included."""
+    period = understood.period
+    standalone = understood.standalone if period else answer.standalone
+    return replace(answer, within=understood.within, period=period, standalone=standalone)
 
 
 class Clock:

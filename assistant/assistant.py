@@ -8,14 +8,16 @@ with open_assistant(corpus="corpus/articles") as assistant:
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assistant import answering, feedback
+from assistant import answering, feedback, following
 from assistant.adding import Incoming, Limits
 from assistant.answering import Composer
 from assistant.asking import Asked, Pipeline, Understood, reply
+from assistant.copies import Copies
 from assistant.corpus import Corpus
 from assistant.crossencoder import CrossEncoder
 from assistant.embedding import (
@@ -27,10 +29,12 @@ from assistant.embedding import (
 )
 from assistant.entailment import ReaderEntailment
 from assistant.errors import CorpusError
+from assistant.following import Pace
 from assistant.generation import LanguageModel, language_model
-from assistant.index import Index
+from assistant.index import BackgroundSwitch, Index
 from assistant.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
 from assistant.lexical import LexicalIndex
+from assistant.models import Models
 from assistant.reader import Reader, TrainedReader
 from assistant.retrieval import EVERYTHING, Retriever
 from assistant.schema import (
@@ -38,15 +42,21 @@ from assistant.schema import (
     Article,
     ArticleSummary,
     Change,
+    Copy,
+    Details,
+    FeedSummary,
     Filter,
+    Order,
     Passage,
     Plan,
     ScoredPassage,
     Turn,
 )
 from assistant.settings import Settings, load_settings
+from assistant.sources.corrections import Correction
 from assistant.store import Store
 from assistant.suggestions import suggest
+from assistant.transfer import Transfer, export_corpus
 from assistant.vectors import VectorIndex
 from assistant.verification import Entailment
 from assistant.writing import Writer
@@ -109,23 +119,28 @@ class Assistant:
         entails: Entailment | None = None,
     ) -> None:
         self.settings = settings
-        self._embedder = embedder
         corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
         if settings.data is None:
             corpus.require()  # or a mistyped name would become an empty corpus
+        self._corpus = corpus
         self._store = Store(settings.data_folder)
-        self._vectors = VectorIndex(
-            self._store, settings.data_folder / "chroma", embedder.fingerprint
+        self._models = Models(self._store, embedder)
+        self._vectors = VectorIndex(self._store, settings.data_folder / "chroma")
+        self._index = Index(
+            corpus, self._store, self._vectors, self._models, settings.passage_words
         )
-        self._index = Index(corpus, self._store, self._vectors, embedder, settings.passage_words)
+        self._switch = BackgroundSwitch(self._index)
         self._ingestion = Ingestion(
             corpus, self._store, self._index, _limits(settings), settings.data_folder / "removed"
         )
         self._retriever = Retriever(
-            self._store, LexicalIndex(self._store), self._vectors, embedder,
+            self._store, LexicalIndex(self._store), self._vectors, self._models.answering,
             settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
-        composer = Composer(self._store.article, settings.threshold, settings.answer_sentences)
+        self._copies = Copies(self._store)
+        composer = Composer(
+            self._store.article, settings.threshold, settings.answer_sentences, self._copies
+        )
         # A reranker has read them all before: what it puts last is not read again.
         read_first = settings.candidates // (1 if reranker is None else 3) or 1
         writer = None if model is None else Writer(model, composer, settings.llm_context, entails)
@@ -143,6 +158,7 @@ class Assistant:
 
     def close(self) -> None:
         """Finishes what runs in the background and closes the index."""
+        self._switch.close()
         self._retriever.close()
         self._vectors.close()
         self._store.close()
@@ -198,7 +214,8 @@ class Assistant:
         for answer in self._pipeline.stream(
             Asked(flat, () if alone else turns, within, today, narrow)
         ):
-            yield answer.timed(loading=loading)
+            notice = " ".join(filter(None, (answer.notice, self.model_problem())))
+            yield replace(answer, notice=notice).timed(loading=loading)
 
     def understand(
         self,
@@ -244,7 +261,7 @@ class Assistant:
         self._vectors.follow()
 
     def _load(self) -> None:
-        self._embedder.encode(["ready?"])
+        self._models.answering().encode(["ready?"])
         self._ready.set()
 
     @property
@@ -257,13 +274,39 @@ class Assistant:
         if not self.ready:
             return "loading the models …"
         articles, passages = self._store.counts()
-        return f"ready: {articles} articles, {passages} passages"
+        note = self._switch.note or self.model_problem()
+        return f"ready: {articles} articles, {passages} passages" + (f"; {note}" if note else "")
 
     # ---- the articles -----------------------------------------------------------------------
 
-    def articles(self, matching: str = "") -> list[ArticleSummary]:
-        """The indexed articles whose title, outlet or id contains the words, newest first."""
-        return self._store.articles(matching)
+    def articles(
+        self,
+        matching: str = "",
+        within: Filter = EVERYTHING,
+        order: Order = "date",
+        *,
+        reverse: bool = False,
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[ArticleSummary]:
+        """The indexed articles whose title, outlet or id contains the words, newest first.
+
+        Args:
+            within: only these.
+            order: see `Order`; what has no date or outlet is last, `reverse` or not.
+            limit: as many at most, after the first `offset`; all, when negative.
+        """
+        return self._store.articles(
+            matching, within, order, reverse=reverse, limit=limit, offset=offset
+        )
+
+    def count_articles(self, matching: str = "", within: Filter = EVERYTHING) -> int:
+        """How many articles `articles` lists without a limit."""
+        return self._store.count_articles(matching, within)
+
+    def languages(self) -> list[str]:
+        """The languages of the articles, those of most articles first."""
+        return self._store.languages()
 
     def article(self, article_id: str) -> Article:
         """One article with its text.
@@ -282,6 +325,22 @@ class Assistant:
         """The passages of an article, in order."""
         return self._store.passages_of(self.article(article_id).id)
 
+    def details(self, article_id: str) -> Details:
+        """All that is known of an article, for a person who looks it over.
+
+        Raises:
+            CorpusError: no article has this id.
+        """
+        return self._ingestion.details(self.article(article_id), self.passages(article_id))
+
+    def copies(self, article_id: str) -> tuple[Copy, ...]:
+        """The articles with nearly the same text as this one, the most similar first.
+
+        Raises:
+            CorpusError: no article has this id.
+        """
+        return self._copies.of(self.article(article_id).id)
+
     def plan(self) -> Plan:
         """What `sync` would do; nothing is written."""
         return self._index.plan()
@@ -292,15 +351,25 @@ class Assistant:
         show: ShowPlan | None = None,
         progress: ShowProgress | None = None,
         waiting: ShowWaiting | None = None,
+        background: bool = False,
     ) -> Plan:
         """Makes the index hold what the corpus folder holds; returns what it did.
+
+        Where the settings name another embedding model than the one that answers, it then makes
+        that one's vectors, and has it answer when all are there. Stopped, it goes on next time.
 
         Args:
             show: called with the plan before anything is written.
             progress: called after each commit.
             waiting: called about twice a second while another process is indexing.
+            background: embeds with another model in a thread, while the old one answers here.
         """
-        return self._ingestion.sync(show, progress, waiting)
+        plan = self._ingestion.sync(show, progress, waiting)
+        if background:
+            self._switch.start()
+        else:
+            self._index.switch(progress=progress, waiting=waiting)
+        return self._copies.likened(plan)
 
     def add(
         self,
@@ -308,18 +377,42 @@ class Assistant:
         *,
         progress: ShowProgress | None = None,
         waiting: ShowWaiting | None = None,
+        stop: threading.Event | None = None,
     ) -> Plan:
         """Puts files, the files of folders, or pages and feeds of the web into the corpus, and
         indexes them.
 
         Args:
             sources: paths, and addresses that begin with http:// or https://.
+            progress: called after each commit; the total is an estimate until all is read.
+            stop: ends it early when it is set: the plan is then what was done until there.
+
+        Ended early, by `stop`, Ctrl-C or an error, what was committed stays; a file that is not
+        indexed by then is taken back, or is again what it was. Killed, the next sync indexes it.
 
         The same file again is a no-op; the same file with other content replaces its article; the
         same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
         each article becomes a file. What fails is in the plan's failures; the rest is added.
         """
-        return self._ingestion.add(sources, progress, waiting)
+        return self._copies.likened(self._ingestion.add(sources, progress, waiting, stop))
+
+    def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
+        """Follows the corpus folder until `Pace.stop` is set; see `following.watch`."""
+        plans = following.watch(self._ingestion, pace or Pace(), polling=polling)
+        return map(self._copies.likened, plans)
+
+    def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
+        """Follows feeds until `Pace.stop` is set; see `following.follow`."""
+        plans = following.follow(self._ingestion, urls, pace or Pace())
+        return map(self._copies.likened, plans)
+
+    def feeds(self) -> list[FeedSummary]:
+        """The feeds that were added or followed, by address."""
+        return following.feeds(self._store)
+
+    def unfollow(self, url: str) -> None:
+        """Follows a feed no longer; see `following.unfollow`."""
+        following.unfollow(self._store, url)
 
     def preview(self, url: str) -> Incoming:
         """The article at an address as it would be added; nothing is written.
@@ -329,9 +422,18 @@ class Assistant:
         """
         return self._ingestion.preview(url)
 
+    def foresee(self, incoming: Incoming) -> Change:
+        """What adding a previewed article would do: it is new, takes the place of an older version,
+        or is there already; with those that it is a copy of. Nothing is written.
+        """
+        change = self._ingestion.foresee(incoming)
+        own = (change.article_id, change.previous_id)
+        found = self._copies.like(incoming.article.text)
+        return replace(change, copies=tuple(c for c in found if c.article_id not in own))
+
     def add_previewed(self, incoming: Incoming) -> Change:
         """Adds what `preview` gave, as it was seen."""
-        return self._ingestion.add_previewed(incoming)
+        return self._copies.likened(Plan((self._ingestion.add_one(incoming),))).changes[0]
 
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
@@ -341,9 +443,41 @@ class Assistant:
         Raises:
             ArticleError: there is no text, or the date is not one.
         """
-        return self._ingestion.add_text(
+        change = self._ingestion.add_text(
             text, title=title, source=source, published=published, url=url
         )
+        return self._copies.likened(Plan((change,))).changes[0]
+
+    def correct(
+        self,
+        article_id: str,
+        *,
+        title: str | None = None,
+        source: str | None = None,
+        authors: Sequence[str] | None = None,
+        published: str | None = None,
+        url: str | None = None,
+        language: str | None = None,
+        seen: str = "",
+    ) -> Change:
+        """Corrects facts of an article in its file, and indexes it as the same article.
+
+        An empty value takes a fact away, None leaves it. Of a text or Markdown file the front
+        matter is changed and nothing else; any other file becomes Markdown, and is itself set aside
+        in the data folder. The id is another when it was, or becomes, the address.
+
+        Args:
+            seen: the `Details.version` that the corrections were made on.
+
+        Raises:
+            CorpusError: no article has this id, or its file has changed since it was seen.
+            ArticleError: a value cannot be used, or the file cannot be read.
+        """
+        facts: dict[str, Correction | None] = {
+            "title": title, "source": source, "published": published, "url": url,
+            "language": language, "authors": None if authors is None else tuple(authors),
+        }  # fmt: skip
+        return self._ingestion.correct(self.article(article_id), facts, seen)
 
     def remove(self, article_id: str) -> Path | None:
         """Removes an article; its file is set aside in the data folder. Returns where.
@@ -353,14 +487,17 @@ class Assistant:
         """
         return self._ingestion.remove(self.article(article_id))
 
+    def export(self, archive: Path, *, progress: ShowProgress | None = None) -> Transfer:
+        """Writes the corpus with its index into one file; see `export_corpus`, `import_corpus`."""
+        return export_corpus(self._corpus, self._store, archive, progress)
+
     def mend_vectors(self) -> int:
         """Embeds the articles again that lack a vector of the model; returns how many."""
-        with self._store.writing():
-            lacking = self._store.articles_without_vectors(self._embedder.fingerprint)
-            if lacking:
-                self._store.forget_recipes(lacking)
-                self._index.apply(self._index.plan())
-        return len(lacking)
+        return self._index.mend()
+
+    def model_problem(self) -> str:
+        """Why passages are not found by their meaning now, with the remedy; empty if they are."""
+        return self._models.problem() if self.settings.retrieval != "lexical" else ""
 
     def mend_chroma(self) -> list[str] | None:
         """Builds Chroma anew where it is not whole; what was wrong, None if it is not ours."""

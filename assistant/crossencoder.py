@@ -183,6 +183,10 @@ class CrossEncoder:
         self._folder = folder
         self._lock = Lock()
 
+    def __reduce__(self) -> "tuple[type[CrossEncoder], tuple[Path]]":
+        """A copy, also one for another process, loads its weights itself."""
+        return CrossEncoder, (self._folder,)
+
     def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[PassageScores]:
         """The scores of each passage, given as its heading and its text.
 

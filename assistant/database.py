@@ -39,6 +39,8 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._writing = threading.RLock()
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
+        self._switching = threading.Lock()
+        self._switch_lock = FileLock(folder / "switch.lock", thread_local=False)
         self._note = folder / "writer.json"
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
@@ -139,18 +141,28 @@ class Database:
     @contextmanager
     def writing(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
         """Makes this thread the one writer; waits for another, saying how far that one is."""
-        with self._writing:
-            while True:
-                try:
-                    self._lock.acquire(timeout=0.5)
-                    break
-                except Timeout:
-                    if waiting is not None:
-                        waiting(self._writer())
+        with self._writing, self._held(self._lock, waiting):
+            yield
+
+    @contextmanager
+    def switching(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+        """Makes this thread the one that makes another model's vectors; others write meanwhile."""
+        with self._switching, self._held(self._switch_lock, waiting):
+            yield
+
+    @contextmanager
+    def _held(self, lock: FileLock, waiting: Callable[[str], None] | None) -> Iterator[None]:
+        while True:
             try:
-                yield
-            finally:
-                self._lock.release()
+                lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                if waiting is not None:
+                    waiting(self._writer())
+        try:
+            yield
+        finally:
+            lock.release()
 
     def announce(self, progress: Progress) -> None:
         """Tells those who wait for this writer how far it is."""
@@ -187,6 +199,31 @@ class Database:
         """A small fact kept with `set_meta`."""
         rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
+
+    def forget_meta(self, key: str) -> None:
+        """Forgets a small fact."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM meta WHERE key = ?", (key,))
+
+    def copy_to(self, path: Path) -> None:
+        """Writes one moment of the database, without its free space, to a new file; others may
+        read and write meanwhile.
+        """
+        with self._errors():
+            self._connection().execute("VACUUM INTO ?", (str(path),))
+
+    def schema(self) -> dict[str, str]:
+        """Names of the tables and indexes, and what triggers, views and virtual tables do.
+
+        Of plain tables only the name: an upgraded file has the same columns, written otherwise.
+        """
+        rows = self.rows("SELECT type, name, sql FROM sqlite_master ORDER BY name")
+        does = {f"{kind} {name}": " ".join(str(sql or "").split()) for kind, name, sql in rows}
+        plain = ("table", "index")
+        return {
+            key: "" if key.startswith(plain) and " VIRTUAL " not in f" {sql} " else sql
+            for key, sql in does.items()
+        }
 
     def generation(self) -> int:
         """Counts the committed changes, of all processes."""

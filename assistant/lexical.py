@@ -1,15 +1,16 @@
 """The lexical index: BM25 and vocabulary of the full-text tables that the store keeps.
 
-SQLite's FTS5 with Porter stems, written in the same transaction as the passages, so that it never
-lags behind them. Heading and text weigh the same: the best on training questions of 0 to 4 times
-(eval/LOG.md, 2026-11-24).
+SQLite's FTS5 with Porter stems for English and the terms of `terms.analysed` for other languages,
+written in the same transaction as the passages, so that it never lags behind them. Heading and text
+weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 2026-11-24).
 """
 
 import json
 from collections.abc import Sequence
 
+from assistant.languages import STEMMERS
 from assistant.store import Store
-from assistant.terms import stem, words
+from assistant.terms import FOREIGN, foreign_terms, stem, words
 
 
 class LexicalIndex:
@@ -17,7 +18,8 @@ class LexicalIndex:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._vocabulary: tuple[int, list[str]] = (-1, [])
+        self._vocabulary: tuple[int, dict[str, list[str]]] = (-1, {})
+        self._languages: tuple[int, list[str]] = (-1, [])
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -46,19 +48,45 @@ class LexicalIndex:
             found[term] = int(rows[0][0]) if rows else 0
         return found
 
-    def vocabulary(self) -> list[str]:
-        """All stems, the most frequent first."""
+    def languages(self) -> list[str]:
+        """The languages besides English in which some passages are analysed; "" for those that have
+        letters of another script, but no stemmer.
+        """
+        generation = self._store.generation()
+        if self._languages[0] != generation:
+            rows = self._store.rows(
+                """SELECT DISTINCT ifnull(language, '') FROM articles
+                   WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
+            )
+            found = {code if code in STEMMERS else "" for (code,) in rows}
+            self._languages = generation, sorted(found)
+        return self._languages[1]
+
+    def vocabulary(self, ending: str = "") -> list[str]:
+        """All stems, the most frequent first; those of other languages in Latin letters apart.
+
+        Args:
+            ending: of the terms of one of the latter, which are given without it (`terms.ending`).
+        """
         generation = self._store.generation()
         if self._vocabulary[0] != generation:
             rows = self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term")
-            self._vocabulary = generation, [str(row[0]) for row in rows]
-        return self._vocabulary[1]
+            terms: dict[str, list[str]] = {}
+            for (term,) in rows:
+                plain, mark, language = term.partition(FOREIGN)
+                terms.setdefault(mark + language, []).append(plain)
+            self._vocabulary = generation, terms
+        return self._vocabulary[1].get(ending, [])
 
     def word_of(self, wanted: str) -> str:
         """A whole word with this stem, as some article writes it, in lower case."""
         rows = self._store.rows(
-            "SELECT heading || ' ' || text FROM lexical WHERE lexical MATCH ? LIMIT 1",
+            """SELECT p.heading || ' ' || p.text, a.language FROM lexical
+               JOIN passages p ON p.number = lexical.rowid JOIN articles a ON a.number = p.article
+               WHERE lexical MATCH ? LIMIT 1""",
             (f'"{wanted}"',),
         )
-        found = words(str(rows[0][0])) if rows else []
-        return next((word for word in found if stem(word) == wanted), wanted)
+        text, language = rows[0] if rows else ("", None)
+        english = (word for word in words(text) if stem(word) == wanted)
+        other = foreign_terms(text, language).get(wanted, wanted.partition(FOREIGN)[0])
+        return next(english, other)

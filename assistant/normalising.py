@@ -181,17 +181,22 @@ def figures_of(text: str, *, from_two: bool = False) -> Figures:
     Args:
         from_two: leaves out "one", "first" and "zero" in words, which mostly count nothing.
     """
-    text = _HALF.sub("0.5 ", " ".join(text.translate(_DASHED).split()))
-    text = _A_DOZEN.sub("12", text).encode("utf-8", "replace").decode()
-    text = _SEASON.sub(lambda m: f"{m[1]}{m[2]}-{m[1]}{m[3]}", text)
-    text = _IN_TENS.sub(lambda m: f"{20 + 10 * _TENS.index(m.group().lower())}s", text)
-    text = alpha2digit(text, "en", 1.5 if from_two else 0.0)
+    text = in_digits(text, from_two=from_two)
     dates: list[Date] = []
     for pattern in _DATES:
         kept, text = list(pattern.finditer(text)), pattern.sub(_blank, text)
         dates += [date for match in kept for date in _dates(match)]
     numbers = [_number(match) for match in _NUMBER.finditer(text)]
     return Figures(tuple(numbers), tuple(dates))
+
+
+def in_digits(text: str, *, from_two: bool = False) -> str:
+    """The text on one line with its numbers in digits: "at least 9 people"."""
+    text = _HALF.sub("0.5 ", " ".join(text.translate(_DASHED).split()))
+    text = _A_DOZEN.sub("12", text).encode("utf-8", "replace").decode()
+    text = _SEASON.sub(lambda m: f"{m[1]}{m[2]}-{m[1]}{m[3]}", text)
+    text = _IN_TENS.sub(lambda m: f"{20 + 10 * _TENS.index(m.group().lower())}s", text)
+    return str(alpha2digit(text, "en", 1.5 if from_two else 0.0))
 
 
 def _blank(match: re.Match[str]) -> str:

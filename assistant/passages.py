@@ -1,13 +1,18 @@
 """Articles to passages: sentences are found in news prose and gathered into passages.
 
+Made for English, and for other languages as far as their signs tell: the stops of other scripts end
+sentences, too, and where there are no spaces characters are counted for words (`count_words`).
+
 All offsets count characters of the text they were found in; nothing is normalised on the way, so
 ``article.text[passage.start:passage.end] == passage.text`` holds for any text whatever.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from assistant.schema import Article, Passage
+from assistant.terms import UNSPACED, count_words
 
 Span = tuple[int, int]
 
@@ -22,7 +27,14 @@ FULL_ENOUGH = 0.6
 MAX_HEADING_WORDS = 12
 
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\u2029")
-_STOP = re.compile(r"[.!?…]+[\"'”’»›)\]]*(?=\s)|[。！？]+[」』”’）]*")
+_OTHER_STOPS = "。！？｡؟۔।॥።፧။។៕։܀᠃꓿"
+"""Of Chinese and Japanese, Arabic, Urdu, Hindi, Amharic, Burmese, Khmer, Armenian, Syriac,
+Mongolian and Lisu: of Unicode's Sentence_Terminal those that end sentences and nothing else."""
+
+_STOP = re.compile(rf"[.!?…]+[\"'”’»›)\]]*(?=\s)|[{_OTHER_STOPS}]+[\"'”’»›)\]」』》】）]*")
+_PAUSE = re.compile(r"[，、；：,;:،؛၊፣\s]")
+"""Where a sentence without spaces is cut that is too long."""
+
 _NEXT = re.compile(r"\s*[\"'“‘«‹(\[„¿¡—–-]*\s*(\w+)?")
 _LAST_WORD = re.compile(r"(?:\w\.)+\w$|[^\W_]+$")
 
@@ -81,6 +93,8 @@ def _ends_sentence(text: str, stop: int, after: int, end: int) -> bool:
     """Whether the stop at `stop`, closed at `after`, ends its sentence."""
     following = _NEXT.match(text[after : min(after + 40, end)])
     word = (following.group(1) or "") if following else ""
+    if text[stop] in _OTHER_STOPS:
+        return True
     if word[:1].islower():
         return False
     if text[stop] != "." or text[stop : stop + 2] == "..":
@@ -112,15 +126,37 @@ def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
 
 def _cut(text: str, start: int, end: int) -> int:
     """Where a piece that begins at `start` ends: `end`, unless that is too far."""
+    piece = text[start : min(start + MAX_SENTENCE, end)]
+    if not piece.isascii() and UNSPACED.search(piece) and count_words(piece) >= MAX_SENTENCE_WORDS:
+        return start + _cut_unspaced(piece)
     if end - start <= MAX_SENTENCE and text.count(" ", start, end) < MAX_SENTENCE_WORDS:
         return end
-    piece = text[start : min(start + MAX_SENTENCE, end)]
     spaces = [match.start() for match in re.finditer(r"(?<=\S)\s", piece)]
     if len(spaces) >= MAX_SENTENCE_WORDS:
         return start + spaces[MAX_SENTENCE_WORDS - 1]
     if start + len(piece) == end or not spaces:
         return start + len(piece)
     return start + spaces[-1]
+
+
+def _cut_unspaced(piece: str) -> int:
+    """Where a piece of more than `MAX_SENTENCE_WORDS` is cut: after its last pause before that
+    many, else there, but not between a letter and the marks on it.
+    """
+    least, most = 1, len(piece)
+    while least < most:  # the count grows with the text
+        middle = (least + most + 1) // 2
+        if count_words(piece[:middle]) <= MAX_SENTENCE_WORDS:
+            least = middle
+        else:
+            most = middle - 1
+    pauses = [match.end() for match in _PAUSE.finditer(piece, 1, least)]
+    if pauses:
+        return pauses[-1]
+    cut = least
+    while cut > 1 and unicodedata.category(piece[cut : cut + 1] or " ")[0] == "M":
+        cut -= 1
+    return cut if cut > 1 else least
 
 
 def cut_passages(article: Article, max_words: int) -> list[Passage]:
@@ -167,13 +203,13 @@ def _gather(text: str, max_words: int) -> Iterator[Span]:
 
 def is_heading(line: str) -> bool:
     """Whether a line is short and ends like no sentence."""
-    return len(line.split()) <= MAX_HEADING_WORDS and line[-1].isalnum()
+    return count_words(line) <= MAX_HEADING_WORDS and line[-1].isalnum()
 
 
 def _words(text: str, span: Span) -> int:
-    """Words of a sentence; a script without spaces counts a word per eight characters."""
+    """Words of a sentence; a run of other signs without spaces counts one per 16 characters."""
     start, end = span
-    return max(len(text[start:end].split()), (end - start) // 16)
+    return max(count_words(text[start:end]), (end - start) // 16)
 
 
 def sentences_of(passage: Passage) -> list[Span]:

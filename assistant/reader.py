@@ -95,5 +95,5 @@ def _short_answer(query: Query, best: Sentence) -> str | None:
 def _evidence(sentence: Sentence, probability: float) -> Evidence:
     return Evidence(
         sentence.passage, sentence.start, sentence.end, sentence.text, probability,
-        speaker_of(sentence.text),
+        speaker_of(sentence.text), sentence.answer,
     )  # fmt: skip

@@ -1,8 +1,9 @@
 """Question to passages: dense and lexical search, fused by score, near-duplicates collapsed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -10,12 +11,12 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from assistant.abbreviations import UNIVERSAL, Expansion, expand
-from assistant.embedding import Embedder, Reranker, Vectors
+from assistant.embedding import Embedder, Reranker, Vectors, encode_question
 from assistant.lexical import LexicalIndex
 from assistant.schema import Filter, Passage, Query, ScoredPassage
 from assistant.spelling import corrected
 from assistant.store import Store
-from assistant.terms import content_words, stem, stems, words
+from assistant.terms import content_words, ending, fold, foreign_terms, stem, words
 from assistant.vectors import VectorIndex
 
 DEPTH = 50
@@ -28,6 +29,11 @@ DENSE_WEIGHT = 0.55
 MAX_TERMS = 16
 """Rarest words of a long question that are searched for; a term costs about 0.3 ms in 18,000
 passages, a common one more."""
+
+MAX_ROWS = 30_000
+"""Passages that the words of a question may occur in, added up, the rarest word first; words beyond
+that are left to the vectors. A search of a million passages then takes 28 ms at worst, else 165;
+the questions of news-2022 (43,681 passages) find the same: eval/LOG.md, 2026-11-25."""
 
 MAX_QUESTION = 2_000
 """Characters of a question that are searched for; the model reads about 1,000 of them."""
@@ -73,7 +79,8 @@ class Retriever:
     store: Store
     lexical: LexicalIndex
     vectors: VectorIndex
-    embedder: Embedder
+    answering: Callable[[], Embedder]
+    """Gives the model that encodes questions now; see `Models.answering`."""
     mode: Mode = "hybrid"
     abbreviations: bool = True
     """Spell out the short forms of a question."""
@@ -92,19 +99,33 @@ class Retriever:
         Args:
             within: only passages of these articles.
         """
+        embedder = None if self.mode == "lexical" else self.answering()
+        found = self._search(question, limit, within, embedder)
+        if embedder is not None:
+            now = self.answering()
+            if now.fingerprint != embedder.fingerprint:  # the vectors it searched are deleted
+                found = self._search(question, limit, within, now)
+        return found
+
+    def _search(
+        self, question: str, limit: int, within: Filter, embedder: Embedder | None
+    ) -> tuple[Query, tuple[ScoredPassage, ...]]:
         question = question[:MAX_QUESTION]
         with self.store.snapshot():
             known = UNIVERSAL | self.store.abbreviations() if self.abbreviations else {}
             expansion = expand(self._spelled(question, known), known)
-            frequencies = self.lexical.document_frequencies(_stems(expansion))
+            languages = self.lexical.languages()
+            terms = [*_stems(expansion), *_foreign(expansion.question, languages)]
+            frequencies = self.lexical.document_frequencies(terms)
         query = Query(question, expansion.question, expansion.text)
         among = self._among(within) if within else None
         if among is not None and not len(among):
             return query, ()
         # Beside each other: SQLite and the model both leave Python's lock.
-        matching = self._beside.submit(self._lexical, expansion, frequencies, among)
-        vector = None if self.mode == "lexical" else self.embedder.encode([expansion.text])[0]
-        dense = [] if vector is None else self._dense(vector, among)
+        matching = self._beside.submit(self._lexical, expansion, frequencies, among, languages)
+        vector = None if embedder is None else encode_question(embedder, expansion.text)
+        model = "" if embedder is None else embedder.fingerprint
+        dense = [] if vector is None else self._dense(vector, model, among)
         lexical = matching.result()
         # What was removed since it was found is dropped here.
         live = self.store.passages([n for n, _ in dense] + [n for n, _ in lexical])
@@ -112,7 +133,8 @@ class Retriever:
         lexical = [(n, s) for n, s in lexical if n in live]
         cosines = dict(dense)
         if vector is not None:
-            cosines |= self.vectors.cosines(vector, [n for n, _ in lexical if n not in cosines])
+            others = [n for n, _ in lexical if n not in cosines]
+            cosines |= self.vectors.cosines(vector, others, model)
         found = collapse_copies(_fuse(dense, lexical, cosines, live), limit)
         return query, found if self.reranker is None else self._reranked(query, found)
 
@@ -129,13 +151,32 @@ class Retriever:
         return tuple(replace(found[i], score=float(scores[i])) for i in order)
 
     def _spelled(self, question: str, known: Mapping[str, str]) -> str:
-        """The question without misspelled words, where the articles have words for them."""
+        """The question without misspelled words, where the articles have words for them.
+
+        A word that is known in some language is none; the others are sought among the words of the
+        language in which most of the question is known.
+        """
         short = {stem(form.lower()) for form in known}
-        counts = self.lexical.document_frequencies(stems(question))
-        unknown = [s for s, count in counts.items() if not count and s not in short]
+        read = {"en": {stem(word): word for word in content_words(question)}}
+        for language in self.lexical.languages():
+            read[language] = {t: fold(w) for t, w in foreign_terms(question, language).items()}
+        every = [term for some in read.values() for term in some]
+        counts = self.lexical.document_frequencies(every)
+        right = {word for some in read.values() for term, word in some.items() if counts[term]}
+        language = max(read, key=lambda one: sum(counts[term] > 0 for term in read[one]))
+        unknown = [s for s, word in read[language].items() if word not in right and s not in short]
         if not unknown:
             return question
-        return corrected(question, unknown, self.lexical.vocabulary(), self.lexical.word_of)
+        if language == "en":
+            return corrected(question, unknown, self.lexical.vocabulary(), self.lexical.word_of)
+        end = ending(language)
+        return corrected(
+            question,
+            [term.removesuffix(end) for term in unknown],
+            self.lexical.vocabulary(end),
+            lambda known_stem: self.lexical.word_of(known_stem + end),
+            lambda word: next(iter(foreign_terms(word, language)), "").removesuffix(end),
+        )
 
     def _among(self, within: Filter) -> NDArray[np.int64]:
         """The passages that a filter lets through; looked up once for each state of the corpus."""
@@ -145,20 +186,22 @@ class Retriever:
             found = self._allowed[key] = self.store.numbers_within(within)
         return found
 
-    def _dense(self, vector: Vectors, among: NDArray[np.int64] | None) -> list[tuple[int, float]]:
+    def _dense(
+        self, vector: Vectors, model: str, among: NDArray[np.int64] | None
+    ) -> list[tuple[int, float]]:
         """The nearest passages; of few, each is looked at, of many the nearest are sifted."""
         if among is None:
-            return self.vectors.search(vector, DEPTH)
+            return self.vectors.search(vector, DEPTH, model)
         if len(among) > FEW:
             asked = min(MOST, 2 * DEPTH * self.store.counts()[1] // len(among))
-            found = self.vectors.search(vector, asked)
+            found = self.vectors.search(vector, asked, model)
             allowed = set(among.tolist())
             kept = [(number, score) for number, score in found if number in allowed]
             if len(kept) >= DEPTH:
                 return kept
         cosines: dict[int, float] = {}
         for start in range(0, len(among), 500):
-            cosines |= self.vectors.cosines(vector, among[start : start + 500].tolist())
+            cosines |= self.vectors.cosines(vector, among[start : start + 500].tolist(), model)
         return sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
 
     def _lexical(
@@ -166,12 +209,13 @@ class Retriever:
         expansion: Expansion,
         frequencies: dict[str, int],
         among: NDArray[np.int64] | None,
+        languages: Sequence[str] = (),
     ) -> list[tuple[int, float]]:
         if self.mode == "dense":
             return []
         allowed = None if among is None else among.tolist()
         best: dict[int, float] = {}
-        for expression in match_expressions(expansion, frequencies):
+        for expression in match_expressions(expansion, frequencies, languages):
             for number, score in self.lexical.match(expression, DEPTH, allowed):
                 best[number] = max(score, best.get(number, 0.0))
         return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
@@ -182,22 +226,54 @@ def _stems(expansion: Expansion) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stem(word) for word in content_words(text)))
 
 
-def match_expressions(expansion: Expansion, frequencies: Mapping[str, int]) -> list[str]:
+def _foreign(text: str, languages: Sequence[str]) -> list[str]:
+    """The distinct terms of a text in each of these languages."""
+    terms = (term for language in languages for term in foreign_terms(text, language))
+    return list(dict.fromkeys(terms))
+
+
+def _rarest(text: str, frequencies: Mapping[str, int], languages: Sequence[str]) -> list[str]:
+    """The rarest terms of a text that the articles have, of each of these languages."""
+    found: list[str] = []
+    for language in languages:
+        known = [term for term in foreign_terms(text, language) if frequencies.get(term)]
+        known.sort(key=lambda term: frequencies[term])
+        found += _few_rows(known, [frequencies[term] for term in known])[:MAX_TERMS]
+    return list(dict.fromkeys(found))
+
+
+def _few_rows(terms: Sequence[str], rows: Sequence[int]) -> list[str]:
+    """The first terms, the rarest, that occur in `MAX_ROWS` passages together; at least one."""
+    within = sum(total <= MAX_ROWS for total in accumulate(rows))
+    return list(terms[: max(within, 1)])
+
+
+def match_expressions(
+    expansion: Expansion, frequencies: Mapping[str, int], languages: Sequence[str] = ()
+) -> list[str]:
     """FTS5 syntax for "any of these words", and the same with the other form of each name.
 
     Two searches, of which a passage gets its better score: in one, an article that says both "CSTO"
     and "Collective Security Treaty Organization" would be paid twice for one name. Every term is
     quoted, so that nothing a person types is syntax. A question of stop words only is searched for
-    by those.
+    by those. In each other language of the articles the words are searched for, too, as many.
     """
     terms = content_words(expansion.question) or words(expansion.question)
     known = [term for term in terms if frequencies.get(stem(term), 1)]
     known.sort(key=lambda term: frequencies.get(stem(term), 0))
+    known = _few_rows(known, [frequencies.get(stem(term), 0) for term in known])
     said = set().union(*(words(form) for form, _ in expansion.pairs))
     others = [" ".join(words(other)) for _, other in expansion.pairs]
-    variants = [known[:MAX_TERMS]]
+    foreign = _rarest(expansion.question, frequencies, languages)
+    variants = [known[:MAX_TERMS] + foreign]
     if expansion.pairs:
-        variants.append([*others, *(term for term in known if term not in said)][:MAX_TERMS])
+        named = [
+            " ".join(foreign_terms(other, language))
+            for _, other in expansion.pairs
+            for language in languages
+        ]
+        kept = [*others, *(term for term in known if term not in said)][:MAX_TERMS]
+        variants.append([*kept, *filter(None, named), *foreign])
     return [" OR ".join(f'"{term}"' for term in some) for some in variants if some]
 
 

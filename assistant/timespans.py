@@ -78,6 +78,14 @@ def _open(match: re.Match[str], today: date) -> Span | None:
     return None, start - timedelta(days=1) if word == "before" else end
 
 
+def _around(match: re.Match[str], today: date) -> Span | None:
+    """Before or after something "in March": on which of its days is not said."""
+    point = _point(match["point"], today)
+    if point is None:
+        return None
+    return (point[0], None) if match["word"].lower() in ("since", "after") else (None, point[1])
+
+
 def _within(match: re.Match[str], today: date) -> Span | None:
     return _point(match["point"], today)
 
@@ -111,6 +119,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         (rf"\bbetween (?P<first>{_POINT}) and (?P<last>{_POINT})", _between),
         (rf"\bfrom (?P<first>{_POINT}) (?:to|until|till) (?P<last>{_POINT})", _between),
         (rf"\b(?P<word>since|after|before|until|till|from) (?P<point>{_POINT})(?!\w)", _open),
+        # "by May" may be by a person of that name.
+        (rf"\b(?P<word>by) (?P<point>{_DAY}|(?:{_MONTH}) \d{{4}}|(?:19|20)\d{{2}})(?!\w)", _open),
+        (
+            rf"\b(?P<word>since|after|before|until|till) (?:\w[\w’'-]* ){{1,5}}?(?:in|on|of) "
+            rf"(?P<point>{_POINT})(?!\w)",
+            _around,
+        ),
         (r"\b(?P<which>this|last|past|previous) (?P<unit>week|month|year)\b", _relative),
         (rf"\b(?:last|past) (?P<count>{_AGO}) (?P<unit>day|week|month|year)s?\b", _last),
         (r"\b(?P<near>today|yesterday)\b", _near),

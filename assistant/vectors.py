@@ -12,6 +12,8 @@ in silence (measured). So this module never opens a folder that it did not itsel
 What was committed after Chroma last followed are the passages with higher numbers: those are
 scanned exactly. What was removed is still in Chroma until it follows: `search` asks for as many
 more, and its caller drops the numbers that are no longer in the store.
+
+Chroma holds the vectors of the model that the store names, and starts anew when that changes.
 """
 
 import json
@@ -40,10 +42,15 @@ if TYPE_CHECKING:
 BATCH = 2000
 """Rows per call; Chroma refuses more than 5,461."""
 
+WORTH = 10_000
+"""Passages that Chroma lacks from which a short-lived process brings it up to date: opening it
+takes 1.5 s, an exact scan of so many 0.25 ms."""
+
 MAX_DEAD = 0.5
 """Deleted to live rows above which the folder is built anew: Chroma never reclaims deletes."""
 
-_STATE = "chroma"
+STATE = "chroma"
+"""Key of what the store is told of Chroma's folder."""
 _HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neighbors": 32}
 """Recall@10 0.998 on 17,906 real news passages; Chroma's defaults give 0.983."""
 
@@ -52,11 +59,12 @@ _HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neigh
 class _Scan:
     """Vectors held in memory and scanned whole: 0.25 ms for 10,000, 8 ms for 100,000."""
 
+    model: str
     numbers: NDArray[np.int64]
     matrix: Vectors
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
-        if not len(self.numbers) or self.matrix.shape[1] != len(vector):
+        if not len(self.numbers):
             return []
         scores = self.matrix @ vector
         best = np.argpartition(-scores, min(limit, len(scores)) - 1)[:limit]
@@ -70,6 +78,7 @@ class _Followed:
     client: "ClientAPI"
     collection: "Collection"
     folder: str
+    model: str
     numbers: NDArray[np.int64]
     """What it holds, ascending."""
     deleted: int
@@ -82,30 +91,28 @@ class _Followed:
 
 
 class VectorIndex:
-    """The vectors of one model in one store. Threads may search at once.
+    """The vectors of one store. Threads may search at once.
 
     Args:
         folder: where Chroma's folders go.
-        model: fingerprint of the embedding model.
     """
 
-    def __init__(self, store: Store, folder: Path, model: str) -> None:
+    def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._model = model
         self._owner = FileLock(folder.with_suffix(".lock"), thread_local=False)
         self._owned = False
         self._following = threading.Lock()
         self._refreshing = threading.Lock()
         self._followed: _Followed | None = None
         self._seen: tuple[int, int] = (-1, -1)
-        self._scan = _Scan(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
+        self._scan = _Scan("", np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
         self._dead = 0
         self._thread: threading.Thread | None = None
 
     # ---- search -----------------------------------------------------------------------------
 
-    def search(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
+    def search(self, vector: Vectors, limit: int, model: str) -> list[tuple[int, float]]:
         """(passage number, cosine) of the nearest passages, best first, at least `limit` live ones.
 
         Sees every article committed before the call, by whichever process. May contain numbers
@@ -113,8 +120,12 @@ class VectorIndex:
 
         Args:
             vector: one unit vector, shape (dimension,).
+            model: fingerprint of the model that made it. If it is not the one that answers, what
+                there is of its vectors is scanned.
         """
         followed, scan, dead = self._current()
+        if model != scan.model:
+            return self._scan_of(model).nearest(vector, limit)
         found = dict(scan.nearest(vector, limit))
         if followed is not None and len(followed.numbers):
             wanted = min(limit + dead, len(followed.numbers))
@@ -122,44 +133,59 @@ class VectorIndex:
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return ranked[: limit + dead]
 
-    def cosines(self, vector: Vectors, numbers: Sequence[int]) -> dict[int, float]:
+    def cosines(self, vector: Vectors, numbers: Sequence[int], model: str) -> dict[int, float]:
         """Exact cosines of these passages, those that have a vector.
 
         Args:
-            vector: one unit vector, shape (dimension,).
+            vector: one unit vector, shape (dimension,), of this model.
         """
-        known, matrix = self._store.vectors_of(self._model, numbers)
+        known, matrix = self._store.vectors_of(model, numbers)
         return dict(zip(known, (matrix @ vector).tolist(), strict=True)) if known else {}
 
     def _current(self) -> tuple[_Followed | None, _Scan, int]:
         """The parts to search, brought up to the store's generation."""
-        generation = self._store.generation()
-        with self._refreshing:
-            followed = self._followed
+        with self._refreshing, self._store.snapshot():
+            generation = self._store.generation()
+            model = self._scan.model
+            if self._seen[0] != generation:
+                model = self._answering()
+            owned = self._followed
+            followed = owned if owned and owned.model == model else None
             highest = followed.highest if followed else 0
             if self._seen != (generation, highest):
                 live = self._store.numbers()
-                self._scan = self._refreshed(self._scan, live, highest)
+                self._scan = self._refreshed(model, live, highest)
                 old = int(np.searchsorted(live, highest, side="right")) if followed else 0
                 self._dead = (len(followed.numbers) - old) if followed else 0
                 self._seen = (generation, highest)
-            behind = followed is not None and followed.generation != generation
+            behind = owned is not None and owned.generation != generation
             state = followed, self._scan, self._dead
         if behind:
             self.follow_in_background()
         return state
 
-    def _refreshed(self, scan: _Scan, live: NDArray[np.int64], highest: int) -> _Scan:
+    def _answering(self) -> str:
+        """Fingerprint of the model whose vectors are searched; empty before the first article."""
+        model = self._store.answering_model()
+        return model.fingerprint if model else ""
+
+    def _scan_of(self, model: str, above: int = 0) -> _Scan:
+        return _Scan(model, *self._store.vectors(model, above))
+
+    def _refreshed(self, model: str, live: NDArray[np.int64], highest: int) -> _Scan:
         """The scan of the live passages above `highest`, reusing what is in memory."""
+        scan = self._scan
         keep = np.isin(scan.numbers, live) & (scan.numbers > highest)
-        lowest = int(scan.numbers[0]) if len(scan.numbers) else None
+        lowest = int(scan.numbers[0]) if len(scan.numbers) and scan.model == model else None
         if lowest is None or bool(np.any((live > highest) & (live < lowest))):
-            return _Scan(*self._store.vectors(self._model, above=highest))
-        newer, matrix = self._store.vectors(self._model, above=int(scan.numbers[-1]))
+            return self._scan_of(model, highest)
+        newer, matrix = self._store.vectors(model, above=int(scan.numbers[-1]))
         if not len(newer):
-            return _Scan(scan.numbers[keep], scan.matrix[keep])
+            return _Scan(model, scan.numbers[keep], scan.matrix[keep])
         return _Scan(
-            np.concatenate([scan.numbers[keep], newer]), np.vstack([scan.matrix[keep], matrix])
+            model,
+            np.concatenate([scan.numbers[keep], newer]),
+            np.vstack([scan.matrix[keep], matrix]),
         )
 
     def _ask_chroma(
@@ -176,9 +202,8 @@ class VectorIndex:
             with self._refreshing:
                 self._followed = None
             self._mark_open(followed)
-            scan = _Scan(*self._store.vectors(self._model))
             self.follow_in_background()
-            return scan.nearest(vector, wanted)
+            return self._scan_of(followed.model).nearest(vector, wanted)
         distances = (result["distances"] or [[]])[0]
         return [(int(i), 1.0 - float(d)) for i, d in zip(result["ids"][0], distances, strict=True)]
 
@@ -208,6 +233,22 @@ class VectorIndex:
             with self._refreshing:
                 self._followed = followed
             return True
+
+    def catch_up(self) -> None:
+        """Brings Chroma up to the store in the background where this process owns it, at once where
+        it lacks `WORTH` passages, else not: whoever serves questions does it then.
+
+        Raises:
+            StoreError: Chroma's folder cannot be written.
+        """
+        if self._owned:
+            self.follow_in_background()
+            return
+        state = self._state()
+        fresh = state is not None and state["model"] == self._answering()
+        highest = state.get("highest", 0) if state is not None and fresh else 0
+        if int(np.count_nonzero(self._store.numbers() > highest)) >= WORTH:
+            self.follow()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -278,13 +319,13 @@ class VectorIndex:
         return True
 
     def _state(self) -> dict[str, Any] | None:
-        text = self._store.meta(_STATE)
+        text = self._store.meta(STATE)
         return None if text is None else json.loads(text)
 
     def _reopened(self) -> _Followed | None:
         """The folder as it was left; None when there is none, or it is not whole."""
         state = self._state()
-        if state is None or state["open"] or state["model"] != self._model:
+        if state is None or state["open"] or state["model"] != self._answering():
             return None
         folder = self._folder / state["folder"]
         if not state["files"] or state["files"] != _digests(folder):
@@ -294,8 +335,9 @@ class VectorIndex:
         numbers = np.sort(np.array(collection.get(include=[])["ids"], dtype=np.int64))
         self._save(state | {"files": _digests(folder)})
         return _Followed(
-            client, collection, state["folder"], numbers, state["deleted"], state["generation"]
-        )
+            client, collection, state["folder"], state["model"], numbers, state["deleted"],
+            state["generation"],
+        )  # fmt: skip
 
     def _close(self, followed: _Followed) -> None:
         """Closes a folder and takes its digests again, as closing may write.
@@ -314,19 +356,21 @@ class VectorIndex:
     def _brought_up(self, followed: _Followed | None) -> _Followed:
         """Deletes what is gone, adds what is new; in a new folder if need be."""
         with self._store.snapshot():
-            generation = self._store.generation()
+            generation, model = self._store.generation(), self._answering()
             live = self._store.numbers()
             above = followed.highest if followed else 0
-            numbers, matrix = self._store.vectors(self._model, above=above)
+            numbers, matrix = self._store.vectors(model, above=above)
         gone = followed.numbers[~np.isin(followed.numbers, live)] if followed else live[:0]
         deleted = (followed.deleted if followed else 0) + len(gone)
-        if followed is not None and deleted > MAX_DEAD * max(len(live), 1):
+        useless = deleted > MAX_DEAD * max(len(live), 1)
+        if followed is not None and (useless or followed.model != model):
             with self._refreshing:
                 self._followed = None
             self._close(followed)
             return self._brought_up(None)
         folder = followed.folder if followed else self._new_folder()
-        with self._sealed(folder, deleted, generation):
+        highest = int(live[-1]) if len(live) else 0
+        with self._sealed(folder, model, deleted, generation, highest):
             client, collection = (
                 (followed.client, followed.collection)
                 if followed
@@ -338,15 +382,17 @@ class VectorIndex:
                 collection.add(ids=[str(number) for number in ids], embeddings=vectors)
         kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
         return _Followed(
-            client, collection, folder, np.concatenate([kept, numbers]), deleted, generation
+            client, collection, folder, model, np.concatenate([kept, numbers]), deleted, generation
         )
 
     @contextmanager
-    def _sealed(self, folder: str, deleted: int, generation: int) -> Iterator[None]:
+    def _sealed(
+        self, folder: str, model: str, deleted: int, generation: int, highest: int
+    ) -> Iterator[None]:
         """Marks the folder open; afterwards, and only if all went well, whole."""
         state = {
-            "folder": folder, "open": True, "model": self._model, "deleted": deleted,
-            "generation": generation, "files": {},
+            "folder": folder, "open": True, "model": model, "deleted": deleted,
+            "generation": generation, "highest": highest, "files": {},
         }  # fmt: skip
         self._save(state)
         yield
@@ -358,7 +404,7 @@ class VectorIndex:
             self._save(state | {"open": True})
 
     def _save(self, state: dict[str, Any]) -> None:
-        self._store.set_meta(_STATE, json.dumps(state))
+        self._store.set_meta(STATE, json.dumps(state))
 
     def _new_folder(self) -> str:
         # Never a name used before: Chroma may hold an old client of that path in its cache.

@@ -49,30 +49,36 @@ class Writer:
     entails: Entailment | None = None
 
     def compose(
-        self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
+        self,
+        query: Query,
+        reading: Reading,
+        candidates: Sequence[ScoredPassage],
+        newest_first: bool = False,
     ) -> Iterator[Answer]:
         """The answer as it grows; the last one is verified. See `Composer.compose`."""
-        *_, quoted = self.composer.compose(query, reading, candidates)
+        *_, quoted = self.composer.compose(query, reading, candidates, newest_first)
         if not quoted.answered:
             yield quoted
             return
-        sources = prompts.fitted(
-            query.spelled, self.composer.sources(reading, candidates, SOURCES), self.context
-        )
+        passages = self.composer.sources(reading, candidates, SOURCES)
+        if quoted.newest_first:
+            passages = _in_order_of(quoted.citations, passages)
+        sources = prompts.fitted(query.spelled, passages, self.context)
+        given = _renumbered(quoted, sources)
         messages = prompts.answer(query.spelled, sources)
         prompt = prompts.transcript(messages)
         with Completion(self.model, messages) as completion:
             try:
                 for _ in completion:
                     shown = settled(completion.text)
-                    yield self._growing(quoted, shown, sources, prompt, completion)
+                    yield self._growing(given, shown, sources, prompt, completion)
             except LanguageModelError as error:
                 yield replace(quoted, notice=STANDS_IN.format(error=str(error).strip().rstrip(".")))
                 return
         if prompts.declines(completion.text):
             yield self.composer.refusal(query, reading, quoted.passages)
             return
-        written = self._growing(quoted, completion.text.strip(), sources, prompt, completion)
+        written = self._growing(given, completion.text.strip(), sources, prompt, completion)
         verified = self._verified(written, sources)
         yield verified if verified.text else replace(quoted, notice=NOTHING_LEFT)
 
@@ -98,7 +104,32 @@ class Writer:
 
 
 def _with_text(answer: Answer, text: str, sources: Sequence[Citation]) -> Answer:
-    """The answer with this text, and of the sources those that it cites."""
-    numbers = cited_in(text)
+    """The answer with this text, and of the sources those that it or a disagreement cites."""
+    disagreeing = {claim.number for one in answer.disagreements for claim in one.claims}
+    numbers = disagreeing | set(cited_in(text))
     cited = tuple(source for source in sources if source.number in numbers)
     return replace(answer, text=text, short_answer=None, citations=cited)
+
+
+def _in_order_of(quoted: Sequence[Citation], sources: Sequence[Citation]) -> tuple[Citation, ...]:
+    """The sources with those first whose passages are quoted, numbered anew."""
+    places = list(dict.fromkeys((one.article_id, one.context_start) for one in quoted))
+    rank = {place: number for number, place in enumerate(places)}
+    ordered = sorted(sources, key=lambda s: rank.get((s.article_id, s.context_start), len(rank)))
+    return tuple(replace(source, number=at) for at, source in enumerate(ordered, start=1))
+
+
+def _renumbered(quoted: Answer, sources: Sequence[Citation]) -> Answer:
+    """The quoted answer whose disagreements point to the sources that the model is given; those
+    are left out of which the model is not given each passage.
+    """
+    places = {(source.article_id, source.context_start): source.number for source in sources}
+    numbers = {c.number: places.get((c.article_id, c.context_start)) for c in quoted.citations}
+    kept = []
+    for one in quoted.disagreements:
+        claims = [(claim, numbers[claim.number]) for claim in one.claims]
+        if all(number is not None for _, number in claims):
+            renumbered = tuple(replace(c, number=n) for c, n in claims if n is not None)
+            latest = None if one.latest is None else numbers[one.latest]
+            kept.append(replace(one, claims=renumbered, latest=latest))
+    return replace(quoted, disagreements=tuple(kept))

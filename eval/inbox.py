@@ -2,7 +2,8 @@
 
 A case is reviewed when its line in ``inbox.jsonl`` has been edited: ``"reviewed": true``, and what
 a question needs: ``kind``, ``answers``, ``article_ids``, ``evidence`` and ``reference`` (of a kind
-that begins with ``unanswerable`` only ``kind`` and ``reference``).
+that begins with ``unanswerable`` only ``kind`` and ``reference``). A follow-up becomes the question
+that it was understood as: correct its ``standalone`` where that was the mistake.
 """
 
 import json
@@ -29,6 +30,7 @@ class Case:
     reason: str
     time: str = ""
     searched_for: str = ""
+    standalone: str = ""
     answered: bool = False
     short_answer: str | None = None
     text: str = ""
@@ -117,7 +119,8 @@ def _case(where: str, line: str) -> Case:
 
 _FORMS: dict[str, tuple[Any, str]] = {
     **dict.fromkeys(
-        "question reason time searched_for text remark kind reference".split(), (str, "a text")
+        "question reason time searched_for standalone text remark kind reference".split(),
+        (str, "a text"),
     ),
     "short_answer": (str | None, "a text or null"),
     **dict.fromkeys("answered reviewed".split(), (bool, "true or false")),
@@ -150,10 +153,11 @@ def _question(case: Case) -> dict[str, Any]:
             not item.strip() for item in ([value] if isinstance(value, str) else value)
         ):
             raise _wrong(case.where, name, "is missing in this reviewed case")
-    digest = blake2b(case.question.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    text = case.standalone or case.question
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return {
         "_id": f"inbox-{digest}",
-        "text": case.question,
+        "text": text,
         "kind": case.kind,
         "answers": list(case.answers),
         "article_ids": list(case.article_ids),

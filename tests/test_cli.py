@@ -10,7 +10,7 @@ import pytest
 from .conftest import BUNDLED, INTERVIEW
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
-COMMANDS = ["ask", "chat", "add", "sync", "list", "show", "remove", "doctor"]
+COMMANDS = "ask chat add sync list show correct remove doctor watch feeds export import".split()
 HEAVY = ["torch", "gradio", "chromadb", "llama_index", "numpy", "pydantic", "sentence_transformers"]
 
 

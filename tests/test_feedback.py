@@ -153,6 +153,15 @@ def test_a_reviewed_case_becomes_a_question_once(inbox, questions):
     assert {p.name for p in inbox.parent.iterdir()} <= {"inbox.jsonl", "inbox.jsonl.lock"}
 
 
+def test_a_follow_up_becomes_the_question_that_it_was_understood_as(inbox, questions):
+    asked = an_answer("and in May?", standalone="When was the harbour closed in May?")
+    feedback.give(inbox, asked, "missing fact")
+    (line,) = lines(inbox)
+    write(inbox, {**line, **REVIEW})
+    assert adopt(inbox, questions) == 1
+    assert lines(questions)[1]["text"] == "When was the harbour closed in May?"
+
+
 def test_a_question_that_was_added_before_a_crash_is_not_added_again(inbox, questions):
     reviewed(inbox, "When was it closed?")
     before = inbox.read_bytes()

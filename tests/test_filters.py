@@ -85,6 +85,26 @@ def test_the_time_that_a_question_speaks_of_narrows_it_where_articles_of_then_an
     assert answer.period == period
 
 
+FERRY = """---
+title: {title}
+published: {published}
+---
+
+{said} people died when the ferry Albatross sank off Norwell, the coast guard said.
+"""
+
+
+def test_articles_need_not_say_the_time_in_which_they_were_published(folder):
+    folder.write("first.md", FERRY.format(title="Ferry sinks", published="2024-05-03", said="Nine"))
+    folder.write("later.md", FERRY.format(title="Ferry", published="2024-05-09", said="Eleven"))
+    question = "How many people died on the Albatross before 6 May 2024?"
+    with folder.open() as assistant:
+        assistant.sync()
+        answer = assistant.ask(question, today=TODAY)
+    assert (answer.short_answer, answer.period) == ("Nine", "before 6 May 2024")
+    assert answer.standalone == question
+
+
 def test_a_time_never_widens_what_was_chosen(whales):
     chosen = Filter(since="2024-06-01")
     assert found(whales, "Where was the whale seen since April 2024?", within=chosen) == ["june.md"]

@@ -84,14 +84,17 @@ def test_adding_twice_is_a_no_op_and_a_changed_file_replaces_its_article(folder,
         assert len(assistant.articles()) == 1
 
 
-def test_another_file_of_the_same_name_does_not_overwrite(folder, tmp_path):
+@pytest.mark.parametrize("sources", [[["one"], ["two"]], [["one", "two"]]])
+def test_another_file_of_the_same_name_does_not_overwrite(folder, tmp_path, sources):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "story.txt").write_text(STORY.format(name))
     with folder.open() as assistant:
-        assistant.add([tmp_path / "one"])
-        assistant.add([tmp_path / "two"])
-        assert {a.path for a in assistant.articles()} == {"story.txt", "story-2.txt"}
+        for some in sources:
+            assistant.add([tmp_path / name for name in some])
+        found = {a.path: assistant.article(a.id).text for a in assistant.articles()}
+    assert found.keys() == {"story.txt", "story-2.txt"}
+    assert sorted("one" in text for text in found.values()) == [False, True]
 
 
 def test_pasted_text_is_an_article_until_it_is_removed(folder):
@@ -166,14 +169,65 @@ def test_a_missing_corpus_folder_removes_nothing(folder):
         assert len(assistant.articles()) == 1
 
 
-def test_another_model_indexes_everything_again_and_answers_meanwhile(folder):
+def test_another_model_needs_no_indexing_again_and_answers_meanwhile(folder):
     folder.write("a.txt", STORY.format("alpha"))
     with folder.open() as assistant:
         assistant.sync()
     with folder.open(embedder=WordEmbedder("words-other")) as assistant:
         assert assistant.ask("Where is the alpha bridge?").passages
-        assert kinds(assistant.sync()) == {"a.txt": "changed"}
+        assert kinds(assistant.sync()) == {"a.txt": "unchanged"}
         assert finds(assistant, "alpha")
+
+
+@pytest.mark.parametrize("held", [0, 60, 10_000_000])
+def test_what_changes_between_plan_and_indexing_is_left_to_the_next_sync(folder, monkeypatch, held):
+    """Of many articles a plan holds only the first, and the others' files are read again."""
+    monkeypatch.setattr("assistant.index.KEPT_CHARACTERS", held)
+    for name in ("alpha", "beta", "gamma", "delta"):
+        folder.write(f"{name}.txt", STORY.format(name))
+
+    def change(plan):
+        folder.write("beta.txt", STORY.format("betamax"))
+        folder.write("gamma.txt", b"\x00")
+        (folder.root / "delta.txt").unlink()
+
+    with folder.open() as assistant:
+        assistant.sync(show=change)
+        assert finds(assistant, "alpha")
+        assert not finds(assistant, "betamax")
+        expected = {"alpha.txt": "unchanged", "gamma.txt": "failed"}
+        changed = "changed" if finds(assistant, "beta") else "new"
+        assert expected.items() <= kinds(assistant.sync()).items()
+        assert finds(assistant, "betamax")
+        assert not finds(assistant, "delta")
+        assert changed == ("new" if held < 200 else "changed")
+
+
+def test_a_folder_that_is_renamed_moves_its_articles(folder):
+    for name in range(30):
+        folder.write(f"old/{name}.txt", STORY.format("same" if name < 10 else f"own{name}"))
+    embedder = WordEmbedder()
+    with folder.open(embedder=embedder) as assistant:
+        assistant.sync()
+        embedder.encoded.clear()
+        (folder.root / "old").rename(folder.root / "new")
+        assert set(kinds(assistant.sync()).values()) == {"moved"}
+        assert {a.path for a in assistant.articles()} == {f"new/{name}.txt" for name in range(30)}
+        assert embedder.encoded == []
+        assert assistant.plan().empty
+
+
+def test_progress_is_of_the_work_and_not_of_the_articles(folder):
+    folder.write("a.txt", STORY.format("alpha") * 400)
+    for name in range(300):
+        folder.write(f"b{name}.txt", STORY.format(name))
+    steps = []
+    with folder.open() as assistant:
+        assistant.sync(progress=steps.append)
+    assert [step.done for step in steps] == sorted({step.done for step in steps})
+    assert (steps[-1].done, steps[-1].total, steps[-1].share) == (301, 301, 1.0)
+    assert steps[0].share > steps[0].done / steps[0].total + 0.1
+    assert all(0 < step.share <= 1 for step in steps)
 
 
 OTHER = """

@@ -1,5 +1,8 @@
 """Our retrieval and our reader as parts of a llama-index program."""
 
+import copy
+import pickle
+
 import pytest
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
@@ -53,6 +56,13 @@ def test_the_node_that_answers_comes_first_with_its_sentence_and_its_words(postp
     }
     assert read[0].score > 0.5 > read[1].score
     assert not any("short_answer" in node.node.metadata for node in read[1:])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_reads_as_the_first_does(postprocessor, copied):
+    first = postprocessor.postprocess_nodes(plain(), query_str=TRAM)
+    again = copied(postprocessor).postprocess_nodes(plain(), query_str=TRAM)
+    assert [(n.node.node_id, n.score) for n in again] == [(n.node.node_id, n.score) for n in first]
 
 
 @pytest.mark.parametrize(

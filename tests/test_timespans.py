@@ -33,6 +33,9 @@ TODAY = date(2024, 6, 12)  # a Wednesday
         ("What was said after 1 March 2024?", "2024-03-02", None),
         ("What was said before May 2024?", None, "2024-04-30"),
         ("What was said until May 2024?", None, "2024-05-31"),
+        ("How many had died by 5 May 2024?", None, "2024-05-05"),
+        ("What did he say before the summit in March?", None, "2024-03-31"),
+        ("What did he say after his visit to Yerevan in May 2023?", "2023-05-01", None),
         ("between March 2023 and May 2023, who left?", "2023-03-01", "2023-05-31"),
         ("from 2020 to 2022, who led it?", "2020-01-01", "2022-12-31"),
     ],
@@ -50,6 +53,7 @@ def test_a_time_is_a_span_of_days(question, since, until):
         "What did Galuzin say about the EU mission?", "May Armenia leave the CSTO?",
         "Who marched in the parade?", "What is the last word of the treaty?",
         "Who spoke recently?", "What was signed on 31 February 2024?", "between May and nowhere",
+        "Who wrote the book by May?",
         "How many soldiers in 102nd base?", "",
     ],
 )  # fmt: skip

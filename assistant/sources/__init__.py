@@ -16,7 +16,7 @@ from assistant.sources.text import pasted_file
 
 __all__ = [
     "MANY", "SUFFIXES", "FiledArticle", "markdown_of", "parse_article", "pasted_file",
-    "read_article", "read_articles",
+    "read_article", "read_articles", "read_content",
 ]  # fmt: skip
 
 _PARSERS: dict[str, Callable[[bytes, str], Article]] = {
@@ -49,11 +49,17 @@ def read_article(path: Path, root: Path, *, max_bytes: int) -> Article:
     Raises:
         ArticleError: it cannot be read or holds no article; names the file and the remedy.
     """
+    content = read_content(path, root, max_bytes=max_bytes)
+    return parse_article(content, path.relative_to(root).as_posix())
+
+
+def read_content(path: Path, root: Path, *, max_bytes: int) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ArticleError: it cannot be read, or is too large.
+    """
     shown = path.relative_to(root).as_posix()
-    return parse_article(_content(path, shown, max_bytes), shown)
-
-
-def _content(path: Path, shown: str, max_bytes: int) -> bytes:
     try:
         _check_file(path, shown)
         _check_size(path.stat().st_size, shown, max_bytes)

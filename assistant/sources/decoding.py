@@ -42,6 +42,7 @@ _AS_BROWSERS = {
     "ascii": "cp1252",
     "iso8859-9": "cp1254",
     "gb2312": "gb18030",
+    "gbk": "gb18030",
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
@@ -133,7 +134,12 @@ def _declared_encoding(content: bytes) -> str:
         name = codecs.lookup(declared).name
     except LookupError:
         return "utf-8"
-    return _AS_BROWSERS.get(name, name)
+    return as_browsers(name)
+
+
+def as_browsers(codec: str) -> str:
+    """The encoding that a page of the web has which says that it has this one (Python's names)."""
+    return _AS_BROWSERS.get(codec, codec)
 
 
 def clean(text: str) -> str:

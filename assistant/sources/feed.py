@@ -18,7 +18,7 @@ from assistant.sources.addresses import parse_target, shown
 from assistant.sources.dates import EARLIEST_YEAR, find_date
 from assistant.sources.decoding import clean
 from assistant.sources.elements import parse_tree, text_blocks
-from assistant.sources.fetch import AGENT, Fetched, StatusError
+from assistant.sources.fetch import AGENT, Fetched, StatusError, UnreachableError
 from assistant.sources.kinds import parse_content_type, to_utf8
 from assistant.sources.metadata import MAX_TITLE, canonical_url
 
@@ -33,6 +33,7 @@ INTERVAL = 30 * 60.0
 """Seconds between two questions to a feed that does not say how often it changes."""
 
 _DAY = 24 * 3600.0
+_AWAY = 3600.0
 _SEEN = 1000
 _SUMMARY = 1000
 _PROLOGUE = (("<?", "?>"), ("<!--", "-->"), ("<!", ">"))
@@ -274,7 +275,8 @@ class Politeness:
         rules = self._rules(f"{target.scheme}://{target.authority}", target.host)
         if isinstance(rules, ArticleError):
             problem = f"its robots.txt cannot be read: it {rules.problem}"
-            raise ArticleError(shown(url), problem, rules.remedy)
+            away = isinstance(rules, UnreachableError)
+            raise (UnreachableError if away else ArticleError)(shown(url), problem, rules.remedy)
         if not rules.can_fetch(target.url, AGENT):
             remedy = "open it in a browser, save the page and add the file"
             raise ArticleError(shown(url), "its robots.txt keeps programs out", remedy)
@@ -321,7 +323,11 @@ class Politeness:
 
 
 def _until(_: str, rules: object, now: float) -> float:
-    """How long a robots.txt is remembered: a day; an hour that it could not be read."""
+    """How long a robots.txt is remembered: a day; an hour that it could not be read; that nothing
+    answered, not at all: the connection may be back in a minute.
+    """
+    if isinstance(rules, UnreachableError):
+        return now
     return now + (3600.0 if isinstance(rules, ArticleError) else _DAY)
 
 
@@ -372,14 +378,25 @@ def poll(
         return (), state
     try:
         fetched = polite.get(url, etag=state.etag, modified=state.modified)
-        if fetched.not_modified:
-            return (), after_answer(state, fetched, None, clock(), every)
-        feed = parse_feed(fetched.utf8(), fetched.final_url, limit=limit)
+        return new_entries(state, fetched, clock(), every=every, limit=limit)
     except ArticleError as error:
         return (), after_failure(state, error, clock(), every)
+
+
+def new_entries(
+    state: Poll, fetched: Fetched, now: float, *, every: float = INTERVAL, limit: int = MAX_ENTRIES
+) -> tuple[tuple[Entry, ...], Poll]:
+    """The entries in a feed's answer that are new since `state`, and the state after it.
+
+    Raises:
+        ArticleError: the answer is no feed.
+    """
+    if fetched.not_modified:
+        return (), after_answer(state, fetched, None, now, every)
+    feed = parse_feed(fetched.utf8(), fetched.final_url, limit=limit)
     known = set(state.seen)
     new = tuple(entry for entry in feed.entries if entry.url not in known)
-    return new, after_answer(state, fetched, feed, clock(), every)
+    return new, after_answer(state, fetched, feed, now, every)
 
 
 def after_answer(
@@ -392,16 +409,21 @@ def after_answer(
     """
     wait = max(every, min(max(fetched.max_age or 0.0, (feed and feed.ttl) or 0.0), _DAY))
     if feed is None:
-        return replace(state, next_time=now + wait, failures=0, problem="")
+        return replace(state, next_time=now + wait, failures=0, problem="", gone=False)
     urls = [entry.url for entry in feed.entries]
     seen = tuple(dict.fromkeys((*urls, *state.seen)))[: max(_SEEN, len(urls))]
     return Poll(fetched.etag, fetched.last_modified, now + wait, private=fetched.private, seen=seen)
 
 
 def after_failure(state: Poll, error: ArticleError, now: float, every: float = INTERVAL) -> Poll:
-    """The state after a failure: waits twice as long each time, up to a day, or as long as told."""
+    """The state after a failure: waits twice as long each time, up to a day, or as long as told.
+
+    Where nothing answered, up to an hour: nobody is burdened, and a laptop that was away from its
+    network should not sleep on for a day.
+    """
+    longest = _AWAY if isinstance(error, UnreachableError) else _DAY
     told = error.retry_after if isinstance(error, StatusError) else None
     failures = state.failures + 1
-    wait = max(min(every * 2.0 ** min(failures, 20), _DAY), min(told or 0.0, 7 * _DAY), every)
+    wait = max(min(every * 2.0 ** min(failures, 20), longest), min(told or 0.0, 7 * _DAY), every)
     gone = isinstance(error, StatusError) and error.status == 410
     return replace(state, next_time=now + wait, failures=failures, problem=str(error), gone=gone)

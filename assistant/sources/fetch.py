@@ -74,6 +74,10 @@ class StatusError(ArticleError):
         super().__init__(url, *_refusal(status))
 
 
+class UnreachableError(ArticleError):
+    """Nothing answered: the site is away, or the way to it."""
+
+
 def _resolve(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -174,6 +178,7 @@ def fetch(
 
     Raises:
         StatusError: the site does not give the page.
+        UnreachableError: nothing answers.
         ArticleError: the address is refused, the site cannot be reached, or what it gives is too
             large, too slow or of a kind that is not read; names the address and the remedy.
     """
@@ -238,7 +243,7 @@ def _look_up(target: Target, asked: _Asked) -> list[str]:
         raise httpcore2.ConnectTimeout("the name server is silent") from error
     if isinstance(found, OSError) or not found:
         remedy = "check its spelling and the connection to the internet"
-        raise ArticleError(target.url, "names a site that is not found", remedy) from (
+        raise UnreachableError(target.url, "names a site that is not found", remedy) from (
             found if isinstance(found, OSError) else None
         )
     return list(found)
@@ -374,14 +379,15 @@ def _explained(url: str, timeout: float) -> Iterator[None]:
         yield
     except httpcore2.TimeoutException as error:
         problem, remedy = f"takes longer than {timeout:g} seconds", f"{_LATER}, or allow more time"
-        raise ArticleError(url, problem, remedy) from error
+        raise UnreachableError(url, problem, remedy) from error
     except httpcore2.ConnectError as error:
         problem, remedy = "cannot be reached", f"check the address and the connection, or {_LATER}"
         cause = next(iter(error.args), None)
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "verify_message", "") or "no secure connection"
             problem, remedy = f"cannot prove that it is the site ({reason})", "check the address"
-        raise ArticleError(url, problem, remedy) from error
+            raise ArticleError(url, problem, remedy) from error
+        raise UnreachableError(url, problem, remedy) from error
     except (
         httpcore2.NetworkError, httpcore2.ProtocolError, EOFError, gzip.BadGzipFile, zlib.error
     ) as error:  # fmt: skip

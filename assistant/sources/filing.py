@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 
 from assistant.schema import Article
 from assistant.sources.decoding import clean
-from assistant.sources.metadata import FiledArticle, write_front_matter
+from assistant.sources.front_matter import write_front_matter
+from assistant.sources.metadata import FiledArticle
 from assistant.sources.text import parse_markdown
 
 MAX_NAME = 60

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from assistant.errors import ArticleError
+from assistant.sources.decoding import as_browsers
 
 TEXTS = frozenset((".html", ".xhtml", ".txt", ".md", ".csv", ".tsv", ".jsonl", ".xml"))
 """The endings whose content is text."""
@@ -41,16 +42,6 @@ _UNSAID = ("", "application/octet-stream", "binary/octet-stream", "application/x
 _OF_PATHS = {".markdown": ".md", ".htm": ".html"} | {suffix: suffix for suffix in TEXTS}
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)
 
-# Text from the web that says it is Latin-1 is Windows-1252, as browsers read it; likewise the rest.
-_AS_BROWSERS = {
-    "iso8859-1": "cp1252",
-    "ascii": "cp1252",
-    "iso8859-9": "cp1254",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-}
 # Python's own, which are slow or mean something else; and UTF-7, a way to smuggle markup.
 _NO_CHARSETS = frozenset(
     ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
@@ -69,7 +60,7 @@ def parse_content_type(header: str) -> tuple[str, str | None]:
         codec = codecs.lookup(message.get_content_charset() or "").name
     except (LookupError, ValueError):
         return message.get_content_type(), None
-    charset = None if codec in _NO_CHARSETS else _AS_BROWSERS.get(codec, codec)
+    charset = None if codec in _NO_CHARSETS else as_browsers(codec)
     return message.get_content_type(), charset
 
 

@@ -1,4 +1,4 @@
-"""What is known about an article besides its text: front matter, dates, addresses, names."""
+"""What is known about an article besides its text: dates, addresses, names."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import yaml
-from frontmatter.default_handlers import YAMLHandler
-
 from assistant.errors import ArticleError
+from assistant.languages import code_of
 from assistant.schema import Article
 from assistant.sources.dates import EVIDENCE, DateFrom, find_date, head_date, url_date
 from assistant.sources.decoding import clean
@@ -20,6 +18,9 @@ KEYS = (
     "title", "source", "published", "url", "authors", "language", "origin", "date_from", "unread"
 )  # fmt: skip
 """The keys of front matter that the program uses; others are left alone."""
+
+UNKNOWN = "unknown"
+"""Said of `published` by a person who knows that the date in the URL or the text is not its own."""
 
 MAX_TITLE = 300
 """Characters of a title that are kept."""
@@ -42,52 +43,11 @@ class FiledArticle(Article):
     """What of the original could not be read, in words: pages that are pictures. "" for nothing."""
 
 
-class _NoAliases(yaml.SafeLoader):
-    """Refuses aliases: nine lines of them can stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not read", event.start_mark)
-        return super().compose_node(parent, index)
-
-
-def split_front_matter(text: str, path: str) -> tuple[dict[str, Any], str]:
-    """The front matter of a file and the text after it.
-
-    Raises:
-        ArticleError: the front matter is not YAML, or not a mapping.
-    """
-    handler = YAMLHandler()
-    if not handler.detect(text):
-        return {}, text
-    remedy = "correct the lines between the two ---"
-    try:
-        block, body = handler.split(text)
-    except ValueError as error:
-        raise ArticleError(path, "its front matter is not closed by ---", remedy) from error
-    try:
-        facts = handler.load(block, Loader=_NoAliases)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ArticleError(path, f"its front matter is not YAML ({reason})", remedy) from error
-    if facts is None:
-        return {}, body
-    if not isinstance(facts, dict):
-        raise ArticleError(path, "its front matter is not a list of `key: value`", remedy)
-    return facts, body
-
-
-def write_front_matter(facts: Mapping[str, str | list[str]]) -> str:
-    """The lines of a file's front matter, both ``---`` included."""
-    block = yaml.safe_dump(dict(facts), allow_unicode=True, sort_keys=False, width=1000)
-    return f"---\n{block}---\n\n"
-
-
 def make_article(path: str, text: str, facts: Mapping[str, Any]) -> FiledArticle:
     """An article of a text and the facts that its file gives (see `KEYS`).
 
-    Where no date is given, the one in the URL counts, else the one at the head of the text.
+    Where no date is given, the one in the URL counts, else the one at the head of the text; none
+    of them, where the date is given as `UNKNOWN`.
 
     Raises:
         ArticleError: a fact cannot be used: the date is none, the URL is none.
@@ -115,6 +75,8 @@ def make_article(path: str, text: str, facts: Mapping[str, Any]) -> FiledArticle
 def _publication(
     facts: Mapping[str, Any], url: str | None, text: str, path: str
 ) -> tuple[str | None, DateFrom | None]:
+    if facts.get("published") == UNKNOWN:
+        return None, None
     given = published_date(facts.get("published"), path)
     if given is not None:
         said = facts.get("date_from")
@@ -188,7 +150,7 @@ def _string(value: object) -> str:
 
 def _language(value: object) -> str | None:
     # To YAML, the code of Norwegian is a way to write false.
-    return "no" if value is False else _string(value) or None
+    return "no" if value is False else code_of(_string(value))
 
 
 def _names(value: object) -> tuple[str, ...]:

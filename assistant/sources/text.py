@@ -10,7 +10,8 @@ from markdown_it.token import Token
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.decoding import clean, decode
-from assistant.sources.metadata import make_article, split_front_matter, write_front_matter
+from assistant.sources.front_matter import split_front_matter, write_front_matter
+from assistant.sources.metadata import make_article
 
 _CLUTTER = re.compile(
     r"""(?: listen\ to\ this\ (?:article|story) | (?:share|print|email|save|bookmark)(?:\ this)?

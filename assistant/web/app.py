@@ -17,6 +17,9 @@ from assistant.errors import AssistantError, CorpusError, SettingsError
 # Before gradio is imported: it reads this once, and would otherwise ask its makers for versions.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+MAX_UPLOAD = "1gb"
+"""Of one file: a list or an archive holds many articles, for each of which `max_file_mb` counts."""
+
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -94,7 +97,7 @@ def build_app(assistant: Assistant) -> FastAPI:
 
     gradio.mount_gradio_app(
         app, build_page(assistant), path="/", ssr_mode=False, show_error=False, theme=THEME,
-        css=STYLE, head=HEAD, footer_links=[], max_file_size=f"{assistant.settings.max_file_mb}mb",
+        css=STYLE, head=HEAD, footer_links=[], max_file_size=MAX_UPLOAD,
         favicon_path=None, run_history=False, enable_monitoring=False,
     )  # fmt: skip
     app.add_middleware(SecurityHeaders)

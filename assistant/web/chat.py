@@ -4,18 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from assistant.assistant import Assistant
-from assistant.errors import AssistantError, SettingsError
+from assistant.errors import AssistantError
 from assistant.feedback import MAX_REMARK, REASONS
 from assistant.schema import Answer, Filter
 from assistant.web import render
-from assistant.web.wiring import Ask, on
+from assistant.web.wiring import Ask, day, on
 
 log = logging.getLogger(__name__)
 
@@ -156,24 +155,17 @@ def _within(
         SettingsError: a day is none.
     """
     return Filter(
-        _day("Published since", since), _day("Published until", until), tuple(outlets or ())
+        day("Published since", since), day("Published until", until), tuple(outlets or ())
     )
-
-
-def _day(name: str, typed: str | None) -> str | None:
-    typed = (typed or "").strip()  # a box that nobody has seen yet holds None
-    try:
-        return date.fromisoformat(typed).isoformat() if typed else None
-    except ValueError as error:
-        raise SettingsError(name, f"{typed!r} is no day", "write it as 2026-11-24") from error
 
 
 def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
     """The line that says what was searched for, and the time that narrowed it."""
     if answer is None or not answer.standalone:
         return "", gr.Button(visible=False), gr.Row(visible=False)
-    label = f"Only “{answer.period}” ✕"
-    period = gr.Button(label, visible=bool(answer.period))
+    parts = [f"only “{answer.period}”"] * bool(answer.period)
+    label = ", ".join([*parts, *["newest first"] * answer.newest_first])
+    period = gr.Button(f"{label[:1].upper()}{label[1:]} ✕", visible=bool(label))
     return answer.standalone, period, gr.Row(visible=True)
 
 

@@ -77,10 +77,15 @@
   for (const act of ["wheel", "touchmove", "pointerdown"])
     window.addEventListener(act, () => { held = false; }, { passive: true });
 
-  // What a click opens further down, maybe out of sight: the form for feedback, and what is known
-  // of a question of the evaluation.
-  let form, question;
+  // What a click opens further down, maybe out of sight: the form for feedback, the chosen article,
+  // and what is known of a question of the evaluation.
+  let form, question, chosen;
   function reveal() {
+    for (const said of document.querySelectorAll("#outcome, #told, #saved")) said.ariaLive = "polite";
+    const title = document.querySelector("#details .title");
+    const name = title && title.textContent;
+    if (name && name !== chosen) document.querySelector("#details").scrollIntoView({ block: "nearest" });
+    chosen = name;
     const input = document.querySelector("#feedback input");
     if (input && !form) input.focus();
     form = input;
@@ -90,6 +95,17 @@
     question = text;
   }
   new MutationObserver(() => { hold(); reveal(); }).observe(document, { childList: true, subtree: true });
+
+  // The head of a column orders the whole list, on the server; Gradio would order the rows shown.
+  const columns = ["title", "outlet", "date", "words"];
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest && event.target.closest("#table [data-heading]");
+    if (!head) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const button = document.querySelector("#by-" + columns[head.dataset.heading]);
+    if (button) button.click();
+  }, true);
 
   window.addEventListener("hashchange", follow);
   // Gradio may run this script before or after the page is parsed.

@@ -40,8 +40,9 @@ def build_page(assistant: Assistant) -> gr.Blocks:
     """The page over one assistant; nothing is searched or loaded until someone opens it."""
     page: gr.Blocks
     with gr.Blocks(
-        title="News assistant", analytics_enabled=False, delete_cache=(3600, 3600)
-    ) as page:
+        # Uploads of a day: an import of many files may read the last of them hours later.
+        title="News assistant", analytics_enabled=False, delete_cache=(3600, 86400),
+    ) as page:  # fmt: skip
         # Markdown throughout: gr.HTML compiles templates, which the security policy forbids.
         gr.Markdown("# Ask your articles", elem_id="heading")
         status = gr.Markdown(elem_id="status", latex_delimiters=[])

@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.schema import Answer, Article, ArticleSummary, Check, Citation
+from assistant.schema import (
+    Answer,
+    Article,
+    ArticleSummary,
+    Change,
+    Check,
+    Citation,
+    Copy,
+    Details,
+    Passage,
+    Progress,
+)
 
 FAILED = (
     "Something went wrong inside the program; what it was stands in the window in which it runs. "
@@ -48,6 +59,7 @@ def answer(found: Answer, complete: bool = True) -> str:
         if found.short_answer:
             parts.append(f'<p class="short">{shown(found.short_answer)}</p>')
         parts.extend(_quotes(found))
+    parts.extend(_disagreements(found))
     if found.notice:
         parts.append(f'<p class="notice">{shown(found.notice)}</p>')
     if complete and found.citations:
@@ -56,6 +68,13 @@ def answer(found: Answer, complete: bool = True) -> str:
         parts.extend(map(card, _by_passage(found.citations)))
         parts.append("</div>")
     return "".join([*parts, "</div>"])
+
+
+def _disagreements(found: Answer) -> list[str]:
+    """A line for each; its citation marks are links."""
+    known = {citation.number: citation for citation in found.citations}
+    lines = [_linked(disagreement.summary(), known) for disagreement in found.disagreements]
+    return [f'<p class="disagreement">{line}</p>' for line in lines]
 
 
 def _quotes(found: Answer) -> list[str]:
@@ -138,10 +157,17 @@ def card(citations: Sequence[Citation]) -> str:
     speaks = "".join(f'<span class="speaker">{shown(name)} speaks</span>' for name in speakers)
     return (
         f'<div class="card"><div class="card-head">{numbers}'
-        f"<b>{shown(first.title)}</b> {_outlet(first)}{speaks}</div>"
+        f"<b>{shown(first.title)}</b> {_outlet(first)}{speaks}</div>{_also(citations)}"
         f'<p class="passage">{_marked(citations)}</p>'
         f'<a class="open" href="{link(first)}">Open article</a></div>'
     )
+
+
+def _also(citations: Sequence[Citation]) -> str:
+    """The copies of the article, which are one source with it, as links."""
+    copies = {copy.article_id: copy.name for citation in citations for copy in citation.also}
+    names = ", ".join(f'<a href="{_place(id)}">{shown(name)}</a>' for id, name in copies.items())
+    return f'<div class="also">Also published by {names}</div>' if names else ""
 
 
 def _marked(citations: Sequence[Citation]) -> str:
@@ -178,27 +204,125 @@ def link(citation: Citation) -> str:
     return escape(f"#/article/{quote(citation.article_id, safe='')}?{place}")
 
 
+def _place(article_id: str) -> str:
+    return escape(f"#/article/{quote(article_id, safe='')}")
+
+
 def link_to(article_id: str, title: str) -> str:
     """A link that opens an article in the side panel."""
-    target = escape(f"#/article/{quote(article_id, safe='')}")
-    return f'<a class="open" href="{target}">View “{shown(title)}”</a>'
+    return f'<a class="open" href="{_place(article_id)}">View “{shown(title)}”</a>'
 
 
 PREVIEWED = 1_200
 """Characters of an article's text that a preview shows."""
 
 
-def preview(article: Article) -> str:
-    """An article that is about to be added: its facts and how its text begins."""
+def preview(article: Article, change: Change) -> str:
+    """An article that is about to be added: what that does, its facts, how its text begins."""
     authors = ", ".join(article.authors)
     facts = filter(None, (article.source, article.published or "date unknown", authors))
     text = article.text[:PREVIEWED] + (" …" if len(article.text) > PREVIEWED else "")
     words = f"{len(article.text.split())} words"
     return (
-        f'<div class="answer"><p class="byline"><b>{shown(article.title)}</b> '
+        f'<div class="answer">{_foreseen(change)}<p class="byline"><b>{shown(article.title)}</b> '
         f'<span class="outlet">{shown(", ".join([*facts, words]))}</span></p>'
         f'<p class="passage">{_paragraphs(text)}</p></div>'
     )
+
+
+def _foreseen(change: Change) -> str:
+    """What adding it does, where it is not simply new."""
+    lines = []
+    if change.kind == "unchanged":
+        link = _link(change.article_id, change.article_id)
+        lines.append(f"This article is in the corpus already: {link}")
+    if change.kind == "changed":
+        link = _link(change.previous_id, change.previous_id)
+        lines.append(f"Adding it replaces the older version: {link}")
+    if change.copies:
+        lines.append(f"Nearly the same as {_copies(change.copies)}")
+    return "".join(f'<p class="notice">{line}</p>' for line in lines)
+
+
+def _copies(copies: Sequence[Copy]) -> str:
+    return "<br>".join(
+        f"{_link(copy.article_id, copy.title)} "
+        f"({shown(', '.join(filter(None, (copy.source, copy.published))) or 'date unknown')}, "
+        f"{copy.similarity:.0%} the same)"
+        for copy in copies
+    )
+
+
+def _link(article_id: str, name: str) -> str:
+    return f'<a href="{_place(article_id)}">{shown(name)}</a>'
+
+
+_DATE_FROM = {"metadata": "as its file says", "url": "from its address", "text": "from its text"}
+_UPLOADED = re.compile(r"^.*[/\\]uploads[/\\][0-9a-f]{40,}[/\\]")
+"""Where Gradio keeps an uploaded file; a person knows its name only."""
+
+
+def details(found: Details, copies: Sequence[Copy]) -> str:
+    """All that is known of an article, in a table."""
+    article = found.article
+    date = article.published or "unknown"
+    if found.date_from in _DATE_FROM and article.published:
+        date += f" ({_DATE_FROM[found.date_from]})"
+    pieces = len(found.passages)
+    size = f"{len(article.text.split()):,} words, {pieces:,} passage{'s' * (pieces != 1)}"
+    facts = {
+        "Outlet": article.source or "unknown",
+        "Authors": ", ".join(article.authors) or "unknown",
+        "Date": date,
+        "Language": article.language or "unknown",
+        "Address": article.url or "none",
+        "Added from": _UPLOADED.sub("", found.origin) or "a file put into the corpus",
+        "File": article.path,
+        "Length": size,
+    }
+    rows = [f'<tr><th scope="row">{k}</th><td>{shown(v)}</td></tr>' for k, v in facts.items()]
+    if copies:
+        rows.append(f'<tr><th scope="row">Nearly the same as</th><td>{_copies(copies)}</td></tr>')
+    problem = f'<p class="notice">{shown(found.problem)}</p>' if found.problem else ""
+    return (
+        f'<div class="answer"><h2 class="title">{shown(article.title)}</h2>{problem}'
+        f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
+        f"{link_to(article.id, article.title)}</div>"
+    )
+
+
+PASSAGES = 200
+"""Passages that are listed of one article: a book has thousands."""
+
+
+def passages(found: Sequence[Passage]) -> str:
+    """The passages of an article, each with its offsets."""
+    parts = [
+        f'<li><span class="outlet">{p.start:,}&#8211;{p.end:,}</span> {_paragraphs(p.text)}</li>'
+        for p in found[:PASSAGES]
+    ]
+    more = len(found) - PASSAGES
+    rest = f"<p>… and {more:,} more.</p>" if more > 0 else ""
+    return f'<div class="answer"><ol class="passages">{"".join(parts)}</ol>{rest}</div>'
+
+
+def progress(far: Progress, seconds: float) -> str:
+    """How far a long job is: a bar, its speed, and about how long it still takes."""
+    rate = far.done / max(seconds, 0.001)
+    left = (far.total - far.done) / rate if rate else 0
+    said = f"{far.done:,} of about {far.total:,} {far.unit}, {rate:,.1f} a second"
+    if far.done < far.total:
+        said += f", about {_duration(left)} left"
+    return (
+        f'<div class="note"><progress max="{max(far.total, 1)}" value="{far.done}" '
+        f'aria-label="Articles added"></progress> {shown(said)}</div>'
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def table(articles: Sequence[ArticleSummary]) -> list[list[str | int]]:

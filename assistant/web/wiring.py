@@ -1,7 +1,10 @@
-"""How events of the page are wired."""
+"""How events of the page are wired, and what is typed is read."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
+
+from assistant.errors import SettingsError
 
 CONCURRENT = 32
 """Questions answered at once; Gradio's own default is one."""
@@ -18,3 +21,16 @@ def on(
     return event(
         fn, inputs, outputs, concurrency_limit=CONCURRENT, api_visibility="private", **more
     )
+
+
+def day(name: str, typed: str | None) -> str | None:
+    """The ISO date that a person typed into a box; None for an empty one.
+
+    Raises:
+        SettingsError: it is no date; names the box.
+    """
+    typed = (typed or "").strip()  # a box that nobody has seen yet holds None
+    try:
+        return date.fromisoformat(typed).isoformat() if typed else None
+    except ValueError as error:
+        raise SettingsError(name, f"{typed!r} is no day", "write it as 2026-11-24") from error

@@ -104,8 +104,8 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "training", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
-    vectors = VectorIndex(store, folder / "chroma", embedder.fingerprint)
-    return Retriever(store, LexicalIndex(store), vectors, embedder)
+    vectors = VectorIndex(store, folder / "chroma")
+    return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 
 Mined = list[tuple[str, int, int]]

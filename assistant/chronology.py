@@ -1,0 +1,127 @@
+"""The order of time among articles: what is newest, and whether a question asks for that."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from assistant.names import Vocabulary, vocabulary
+from assistant.schema import Article, Evidence, ScoredPassage
+from assistant.terms import content_words, words
+
+_QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|«[^»]*»|‘[^’]*’|(?<!\w)'[^']*'(?!\w)")
+_LATEST = re.compile(
+    r"(?<!\bat the )\blatest\b(?! (?:possible|the|that|it|he|she|they|we|you|a|date|by)\b)"
+    r"|\b(?:most recent(?:ly)?|newest|up[- ]to[- ]date|so far|to date|currently|right now"
+    r"|at present|at the moment|as things stand)\b"
+    r"|(?:\b(?:the|is|are|its|his|her|their|whose)|[’']s?) current\b"
+    r"(?! (?:of|in|through|affairs|flows?|account)\b)"
+    r"|(?<!until )(?<!till )(?<!by )(?<!from )(?<!just )\bnow\b(?![-–]| (?:that|defunct|closed)\b)"
+    r"|(?-i:\btoday\b)"  # "USA TODAY" and "Russia Today" are names
+    r"|\b(?:did|do|does|was|were|is|has|have|had|who|what|when|where)\b[^?.]{0,80}"
+    r"\blast (?:say|said|tell|told|speak|spoke|spoken|seen|heard|reported?|updated?|announced?)\b",
+    re.IGNORECASE,
+)
+
+
+MOST_VERSIONS = 8
+"""Copies that are read beside the candidates: a third more to read than without."""
+
+
+def asks_for_latest(question: str) -> bool:
+    """Whether a question asks how things stand now: "the latest", "currently", "who is now".
+
+    What is quoted in it does not count, nor "the last war", "until now" or "at the latest".
+    """
+    return _LATEST.search(_QUOTED.sub(" ", question)) is not None
+
+
+def with_versions(candidates: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:
+    """The candidates, each followed by those of its copies that have other words: one word in
+    twenty may be the new number, or the name of the new chair. At most `MOST_VERSIONS` more.
+    """
+    found: list[ScoredPassage] = []
+    most = len(candidates) + MOST_VERSIONS
+    for left, candidate in zip(range(len(candidates) - 1, -1, -1), candidates, strict=True):
+        found.append(candidate)
+        said = {frozenset(words(candidate.passage.text))}
+        for copy in candidate.copies:
+            own = frozenset(words(copy.text))
+            if own not in said and len(found) + left < most:
+                found.append(replace(candidate, passage=copy, copies=()))
+                said.add(own)
+    return tuple(found)
+
+
+def moment(published: str | None) -> datetime | None:
+    """When an article was published; None where that is not known.
+
+    Without a zone a time counts as UTC, and a day alone from its midnight on: any order of one
+    day's articles is as good as another then, and this one is the same each time.
+    """
+    try:
+        found = datetime.fromisoformat(published or "")
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def certainly_later(one: str | None, other: str | None) -> bool:
+    """Whether the one was published after the other: by instant where both give time and zone,
+    else by day.
+    """
+    first, second = moment(one), moment(other)
+    if one is None or other is None or first is None or second is None:
+        return False
+    if all(datetime.fromisoformat(text).tzinfo for text in (one, other)):
+        return first > second
+    return one[:10] > other[:10]
+
+
+def words_of(evidence: Evidence, article: Article) -> Vocabulary:
+    """The words of a sentence's passage and of its article's title."""
+    return vocabulary([article.title, evidence.passage.text], {})
+
+
+def on_subject(
+    question: str, evidence: Sequence[Evidence], articles: Mapping[str, Article]
+) -> list[Evidence]:
+    """The sentences whose passages have the most names of the question: what is newest about
+    Caldmouth is not news of Caldmoor.
+
+    A question may be typed without capitals: its names are those of its words that have one in
+    some passage.
+
+    Args:
+        articles: by id, at least those of the evidence.
+    """
+    told = [words_of(one, articles[one.passage.article_id]) for one in evidence]
+    named = [word for word in content_words(question) if any(word in t.capitals for t in told)]
+    covered = [sum(map(one.has, named)) for one in told]
+    most = max(covered, default=0)
+    return [one for one, count in zip(evidence, covered, strict=True) if count == most]
+
+
+def newest_first(
+    question: str, evidence: Sequence[Evidence], articles: Mapping[str, Article]
+) -> list[Evidence]:
+    """The sentences of the newest article first; then those without a date, and last what is not
+    on the question's subject.
+
+    Args:
+        evidence: most probable first; the order is kept within an article.
+        articles: by id, at least those of the evidence.
+    """
+    subject = on_subject(question, evidence, articles)
+
+    def age(one: Evidence) -> float:
+        found = moment(articles[one.passage.article_id].published)
+        return float("inf") if found is None else -found.timestamp()
+
+    return [*sorted(subject, key=age), *(one for one in evidence if one not in subject)]
+
+
+def differ_in_time(evidence: Sequence[Evidence], articles: Mapping[str, Article]) -> bool:
+    """Whether the articles of these sentences were published at more than one time."""
+    times = {moment(articles[one.passage.article_id].published) for one in evidence}
+    return len(times - {None}) > 1

@@ -1,0 +1,218 @@
+"""Copies: which articles are nearly the same text, as reprints of one story are.
+
+Found by MinHash over shingles (Broder 1997, "On the resemblance and containment of documents"):
+each article is put into `BANDS` buckets in the store, those that share one with it are candidates,
+and a candidate is a copy when the texts themselves share enough shingles. So a new article costs a
+few indexed look-ups, however many articles there are. What was tried and measured is in
+eval/LOG.md, 2026-11-25.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.database import Connection
+from assistant.schema import Article, Copy, Passage, Plan, Progress
+from assistant.store import Store
+from assistant.terms import fold
+
+Shingles = NDArray[np.uint64]
+
+SHINGLE_WORDS = 3
+"""Words in a row that are compared. With 5 a reprint with one word in twelve exchanged shares 0.69
+of them, with 3 0.81; different articles share as few with either."""
+
+SHINGLE_CHARACTERS = 5
+"""The same for texts in scripts without spaces, of which a word has about two characters."""
+
+BANDS, ROWS = 32, 2
+"""Buckets of an article, and minima of permutations in the key of each. Finds 0.994 of the reprints
+that `SHARED` accepts (24 buckets 0.989, 64 0.998). With three minima in a key, 42 buckets lose an
+eighth of those that were cut to less than half."""
+
+SHARED = 0.75
+"""Share of the shorter text's shingles that the longer has from which they are copies. In 3,700
+articles of 2022 all pairs above are one text, revised; a weekly column whose frame is always the
+same reaches 0.71."""
+
+FEW_SHINGLES = 30
+"""Below it a text is a copy only of one as short: any long one may hold a sentence of it."""
+
+MOST_CANDIDATES = 50
+"""Texts that one article is compared with at most, those first that share most buckets."""
+
+HASHED_AT_ONCE = 20_000
+"""Shingles of a text that are hashed at once, in 10 MB; a book has a million of them."""
+
+BATCH = 64
+"""Articles compared in one transaction."""
+
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
+
+_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_UNIT = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+def units(text: str) -> list[str]:
+    """Words, folded, in order; of scripts without spaces each character."""
+    return _UNIT.findall(fold(text))
+
+
+def shingles(text: str) -> Shingles:
+    """Hashes of the distinct shingles of a text, ascending; of a shorter text one, of none none."""
+    found = units(text)
+    if not found:
+        return np.zeros(0, dtype=np.uint64)
+    unspaced = sum(1 for unit in found if _CHARACTER.fullmatch(unit)) if max(text) > "\u0e00" else 0
+    length = SHINGLE_CHARACTERS if 2 * unspaced > len(found) else SHINGLE_WORDS
+    length = min(length, len(found))
+    hashes = np.array([crc32(unit.encode("utf-8", "surrogatepass")) for unit in found], np.uint64)
+    mixed = np.zeros(len(found) - length + 1, dtype=np.uint64)
+    for offset in range(length):
+        mixed = _mixed(mixed + hashes[offset : offset + len(mixed)])
+    return np.unique(mixed)
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    values = values * _FACTOR
+    return np.asarray(values ^ (values >> np.uint64(29)), dtype=np.uint64)
+
+
+def similarity(one: Shingles, other: Shingles) -> float:
+    """Share of the shorter text's shingles that are in the longer, 0 to 1.
+
+    Where the shorter has fewer than `FEW_SHINGLES`, their Jaccard similarity. Containment, because
+    a reprint is often cut short, or stands in a longer report.
+    """
+    both = len(np.intersect1d(one, other, assume_unique=True))
+    shorter = min(len(one), len(other))
+    all_of_them = shorter if shorter >= FEW_SHINGLES else len(one) + len(other) - both
+    return both / max(all_of_them, 1)
+
+
+def buckets(found: Shingles) -> list[int]:
+    """The buckets of a text, `BANDS` signed 64-bit numbers; none for a text without words."""
+    if not len(found):
+        return []
+    from datasketch import MinHash  # half a second, and only who indexes needs it
+
+    sketch = MinHash(BANDS * ROWS, hashfunc=int, scheme="affine64")
+    for start in range(0, len(found), HASHED_AT_ONCE):
+        sketch.update_batch(found[start : start + HASHED_AT_ONCE].tolist())
+    keys = np.arange(BANDS, dtype=np.uint64)
+    for row in sketch.hashvalues.astype(np.uint64).reshape(BANDS, ROWS).T:
+        keys = _mixed(keys + row)
+    return [int(key) for key in keys.view(np.int64)]
+
+
+class Copies:
+    """Which articles of a store are copies of each other; any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def pending(self) -> list[int]:
+        """The numbers of the articles that were not compared yet."""
+        rows = self._store.rows("SELECT article FROM uncompared ORDER BY article")
+        return [int(row[0]) for row in rows]
+
+    def follow(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Compares what was not compared yet. The caller holds `store.writing`.
+
+        Killed at any instant, the next call goes on: an article leaves those to be compared in the
+        transaction that keeps its buckets and its copies.
+        """
+        pending = self.pending()
+        for start in range(0, len(pending), BATCH):
+            some = pending[start : start + BATCH]
+            with self._store.transaction() as connection:
+                for number in some:
+                    self._compare(connection, number)
+            if progress is not None:
+                progress(Progress(start + len(some), len(pending), "articles compared"))
+
+    def of(self, article_id: str) -> tuple[Copy, ...]:
+        """The copies of one article, the most similar first."""
+        return self.among([article_id]).get(article_id, ())
+
+    def among(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
+        """The copies of those of these articles that have any, by id."""
+        return self._linked("a.id IN (SELECT value FROM json_each(?))", article_ids)
+
+    def likened(self, plan: Plan) -> Plan:
+        """What was done, each article with the copies of it that were indexed before it."""
+        earlier = "a.id IN (SELECT value FROM json_each(?)) AND o.number < a.number"
+        found = self._linked(earlier, [c.article_id for c in plan.of("new", "changed")])
+        changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
+        return replace(plan, changes=tuple(changes))
+
+    def like(self, text: str) -> tuple[Copy, ...]:
+        """The articles that a text that is not indexed is a copy of, the most similar first."""
+        mine = shingles(text)
+        similar = dict(self._similar(mine, buckets(mine)))
+        rows = self._store.rows(
+            """SELECT number, id, title, source, published, url FROM articles
+               WHERE number IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(similar)),),
+        )
+        found = [Copy(*(*facts, similar[number])) for number, *facts in rows]
+        return tuple(sorted(found, key=lambda copy: -copy.similarity))
+
+    def article(self, article_id: str) -> Article | None:
+        """One article with its text."""
+        return self._store.article(article_id)
+
+    def passages(self, article_id: str) -> list[Passage]:
+        """The passages of one article, in order."""
+        return self._store.passages_of(article_id)
+
+    def _compare(self, connection: Connection, number: int) -> None:
+        mine = shingles(self._text(number))
+        keys = buckets(mine)
+        pairs = self._similar(mine, keys)
+        connection.execute("DELETE FROM uncompared WHERE article = ?", (number,))
+        connection.executemany(
+            "INSERT OR IGNORE INTO buckets VALUES (?, ?)", [(key, number) for key in keys]
+        )
+        connection.executemany(
+            "INSERT INTO copies VALUES (?, ?, ?)",
+            [row for other, s in pairs for row in ((number, other, s), (other, number, s))],
+        )
+
+    def _similar(self, mine: Shingles, keys: Sequence[int]) -> list[tuple[int, float]]:
+        """Numbers of the articles that are copies of a text, and how similar they are."""
+        shared = [(o, similarity(mine, shingles(self._text(o)))) for o in self._candidates(keys)]
+        return [(other, share) for other, share in shared if share >= SHARED]
+
+    def _text(self, number: int) -> str:
+        return str(self._store.rows("SELECT text FROM articles WHERE number = ?", (number,))[0][0])
+
+    def _candidates(self, keys: Sequence[int]) -> Iterator[int]:
+        marks = ",".join("?" * len(keys))
+        rows = self._store.rows(
+            f"""SELECT article FROM buckets WHERE bucket IN ({marks})
+                GROUP BY article ORDER BY count(*) DESC, article LIMIT {MOST_CANDIDATES}""",
+            keys,
+        )
+        yield from (int(row[0]) for row in rows)
+
+    def _linked(self, where: str, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
+        found: dict[str, tuple[Copy, ...]] = {}
+        for own, *facts in self._store.rows(
+            f"""SELECT a.id, o.id, o.title, o.source, o.published, o.url, c.similarity
+                FROM articles a JOIN copies c ON c.article = a.number
+                JOIN articles o ON o.number = c.other
+                WHERE {where} ORDER BY c.similarity DESC, o.number""",
+            [json.dumps(list(article_ids))],
+        ):
+            found[own] = (*found.get(own, ()), Copy(*facts))
+        return found

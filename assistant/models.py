@@ -1,0 +1,110 @@
+"""The embedding models of an index: the one that answers questions, and the one that is to.
+
+Vectors of different models are never compared. So a question is encoded by the model that the store
+names, of which the passages have vectors, whatever the settings say. Where they choose another,
+`Index.switch` makes that one's vectors beside the old ones, and then the store names it.
+"""
+
+from threading import Lock
+
+from assistant.embedding import PACKAGED, Embedder, Precision, SentenceEmbedder, model_path
+from assistant.errors import ModelError
+from assistant.store import AnsweringModel, Store
+
+
+class Models:
+    """The models of one process over one store; any thread.
+
+    Args:
+        chosen: the model that the settings name, or that a program brought.
+    """
+
+    def __init__(self, store: Store, chosen: Embedder) -> None:
+        self._store = store
+        self._chosen = chosen
+        self._before = store.answering_model()
+        """What answered when this process began."""
+        self._loaded: dict[str, Embedder | None] = {chosen.fingerprint: chosen}
+        self._loading = Lock()
+        self._reason = ""
+
+    def answering(self) -> Embedder:
+        """Encodes the questions: the model of the store's vectors, loaded by its name.
+
+        The chosen one where that cannot be loaded any more: of its vectors there may be few or
+        none, so that mostly words are compared; `problem` says so.
+        """
+        kept = self._store.answering_model()
+        return (kept and self._load(kept)) or self._chosen
+
+    def wanted(self) -> Embedder:
+        """The model that the passages are to have vectors of.
+
+        The chosen one, unless another process has switched to yet another since this one began:
+        who was started last knows best, and two running processes do not switch to and fro.
+        """
+        kept = self._store.answering_model()
+        before = self._before.fingerprint if self._before else ""
+        switched = kept is not None and kept.fingerprint != before
+        return self.answering() if switched else self._chosen
+
+    def to_embed_with(self) -> list[Embedder]:
+        """The models that a new passage needs vectors of: one, or two until a switch is done."""
+        wanted, answering = self.wanted(), self.answering()
+        both = wanted.fingerprint != answering.fingerprint
+        return [wanted, answering] if both else [wanted]
+
+    def switching_to(self) -> Embedder | None:
+        """The model that is to answer in place of the present one; None where that one is."""
+        kept, wanted = self._store.answering_model(), self.wanted()
+        return wanted if kept is not None and kept.fingerprint != wanted.fingerprint else None
+
+    def problem(self) -> str:
+        """What keeps the vectors from being searched, with the remedy; empty if nothing does."""
+        kept = self._store.answering_model()
+        if kept is None or self._load(kept) is not None:
+            return ""
+        return (
+            f"{kept.name or kept.fingerprint}: the model that the articles were embedded with "
+            f"cannot be loaded ({self._reason}); until `assistant sync` has embedded them with "
+            "the one in the settings, answers are found by their words only"
+        )
+
+    def settle(self) -> None:
+        """Notes who answers an index that has no passages yet, and by which name it is loaded.
+
+        The caller holds `store.writing`.
+        """
+        kept, chosen = self._store.answering_model(), described(self.wanted())
+        empty = not self._store.counts()[1]
+        renamed = kept and kept.fingerprint == chosen.fingerprint and chosen.name
+        if kept != chosen and (empty or renamed):
+            self._store.name_model(chosen)
+
+    def _load(self, kept: AnsweringModel) -> Embedder | None:
+        with self._loading:
+            if kept.fingerprint not in self._loaded:
+                self._loaded[kept.fingerprint] = self._by_name(kept)
+            return self._loaded[kept.fingerprint]
+
+    def _by_name(self, kept: AnsweringModel) -> Embedder | None:
+        """The model if it is still where it was, with the same weights; nothing is downloaded."""
+        # An index of format 1 does not name its model: a hub's fingerprint is its name.
+        names = [kept.name] if kept.name else [*PACKAGED, kept.fingerprint]
+        self._reason = "it is gone, or has other weights"
+        for name in names:
+            try:
+                found = SentenceEmbedder(name, kept.precision, download=False)
+                if found.fingerprint == kept.fingerprint:
+                    found.encode(["ready?"])
+                    return found
+            except ModelError as error:
+                self._reason = error.problem
+        return None
+
+
+def described(embedder: Embedder) -> AnsweringModel:
+    """How another process finds the model again; without a name where a program brought it."""
+    name = getattr(embedder, "name", "")
+    precision: Precision = getattr(embedder, "precision", "auto")
+    return AnsweringModel(embedder.fingerprint, model_path(name), precision)

@@ -1,0 +1,122 @@
+"""What the command line prints: plans, progress, answers as they grow, JSON."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from assistant.schema import Answer, Plan, Progress
+
+
+def print_plan(plan: "Plan", as_json: bool) -> None:
+    """What a sync or an import did, and its summary."""
+    if as_json:
+        print_json(_plan_as_json(plan))
+        return
+    _print_changes(plan)
+    if plan.changes or not plan.notes:
+        click.echo(plan.summary())
+
+
+def print_event(plan: "Plan", as_json: bool) -> None:
+    """What happened while something is followed: lines, or one line of JSON."""
+    if as_json:
+        click.echo(json.dumps(_plan_as_json(plan), ensure_ascii=False))
+    else:
+        _print_changes(plan)
+
+
+def _print_changes(plan: "Plan") -> None:
+    for change in plan.of("new", "changed", "moved", "removed"):
+        click.echo(f"{change.kind:9} {change.path}")
+    print_likenesses(plan)
+    print_failures(plan)
+    for note in plan.notes:
+        click.echo(note)
+
+
+def print_likenesses(plan: "Plan") -> None:
+    """The articles that are nearly the same as others."""
+    for line in plan.likenesses:
+        click.echo(f"copy      {line}")
+
+
+def _plan_as_json(plan: "Plan") -> dict[str, Any]:
+    changes = [
+        {
+            "kind": c.kind,
+            "path": c.path,
+            "id": c.article_id,
+            "error": c.error,
+            "copy_of": [copy.article_id for copy in c.copies],
+        }
+        for c in plan.changes
+    ]
+    return {"summary": plan.summary(), "changes": changes, "notes": plan.notes}
+
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+"""The remaining time is that of the share of the work: a long article takes longer than a note."""
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Callable[[Progress], None]]":
+    from tqdm import tqdm
+
+    # It appears with the first progress: a sync with nothing to do draws nothing.
+    bars: list[tqdm[Any]] = []
+
+    def show(progress: "Progress") -> None:
+        if not bars or bars[-1].unit != progress.unit:
+            bars.append(tqdm(total=1.0, unit=progress.unit, bar_format=_BAR))
+        share = progress.share
+        share = progress.done / max(progress.total, 1) if share is None else share
+        counted = f"{progress.done}/{progress.total} {progress.unit}"
+        bars[-1].set_description_str(f"Indexing {counted}", refresh=False)
+        bars[-1].update(share - bars[-1].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+def print_waiting(message: str) -> None:
+    click.echo(f"\r{message}", err=True, nl=False)
+
+
+def print_failures(plan: "Plan") -> None:
+    for change in plan.failures:
+        click.echo(f"failed    {change.error}", err=True)
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_growing(answers: "Iterator[Answer]") -> "Answer":
+    """Prints an answer as it grows; anew from its beginning where it turns out to be another."""
+    printed = ""
+    for answer in answers:
+        if not answer.text.startswith(printed):
+            click.echo("\n")
+            printed = ""
+        click.echo(answer.text[len(printed) :], nl=False)
+        printed = answer.text
+    click.echo()
+    return answer
+
+
+def remarks(answer: "Answer") -> Iterator[str]:
+    """What a person should know about an answer, a sentence each."""
+    yield from (disagreement.summary() for disagreement in answer.disagreements)
+    if answer.newest_first:
+        yield "The newest of the articles that answer comes first."
+    if answer.period:
+        yield f"Only articles of the time “{answer.period}” were asked."
+    if answer.notice:
+        yield answer.notice

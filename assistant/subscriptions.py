@@ -1,0 +1,235 @@
+"""Feeds that were asked: what is known about each, kept in the store, and what is new in them.
+
+What a feed lists is noted before any of it is fetched, and crossed off one by one as it is added:
+a crash in between neither loses an article nor has one fetched twice.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from urllib.parse import urldefrag, urlsplit
+
+from assistant.adding import Incoming, Limits, from_page, getter
+from assistant.errors import ArticleError
+from assistant.sources.feed import (
+    INTERVAL,
+    Entry,
+    Politeness,
+    Poll,
+    discover_feeds,
+    is_feed,
+    new_entries,
+    poll,
+)
+from assistant.sources.fetch import Fetched, StatusError, UnreachableError
+from assistant.store import Store
+
+TRIES = 3
+"""How often an article is fetched that cannot be read. Any reason may pass: pages are listed before
+they are there, and get their text later."""
+
+_WEEK = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An article that a feed has listed and that is not in the corpus yet."""
+
+    url: str
+    published: str | None = None
+    """As the feed says it."""
+    tries: int = 0
+    not_before: float = 0.0
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A feed, as far as it is known."""
+
+    url: str
+    followed: bool = False
+    poll: Poll = Poll()
+    wanted: tuple[Wanted, ...] = ()
+
+    @property
+    def next_time(self) -> float:
+        """When the feed, or an article that it listed, may be asked for: seconds since the epoch;
+        0 for at once.
+        """
+        # While the feed itself does not answer, its articles are not tried in vain.
+        articles = () if self.poll.failures else self.wanted
+        return min((self.poll.next_time, *(wanted.not_before for wanted in articles)))
+
+    def to_json(self) -> str:
+        """The state as the store keeps it."""
+        return json.dumps({"poll": asdict(self.poll), "wanted": [asdict(w) for w in self.wanted]})
+
+
+def _from_json(url: str, followed: bool, state: str) -> Subscription:
+    kept = json.loads(state)
+    told = kept["poll"] | {"seen": tuple(kept["poll"]["seen"])}
+    return Subscription(url, followed, Poll(**told), tuple(Wanted(**w) for w in kept["wanted"]))
+
+
+def known_feeds(store: Store) -> dict[str, Subscription]:
+    """The feeds that were asked, by address."""
+    return {kept[0]: _from_json(*kept) for kept in store.feeds()}
+
+
+class Subscriptions:
+    """The feeds of one store; for one thread, which is not the writer while pages are fetched.
+
+    Args:
+        clock: seconds since the epoch.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        sleep = sleep or time.sleep
+        self._get = getter(limits)
+        self._polite = self._on_the_web = Politeness(self._get, clock=clock, sleep=sleep)
+        if limits.allow_private:
+            # What a public feed links to may not lie in one's own network.
+            public = getter(replace(limits, allow_private=False))
+            self._on_the_web = Politeness(public, clock=clock, sleep=sleep)
+
+    def all(self) -> dict[str, Subscription]:
+        """The feeds that are known, by address."""
+        return known_feeds(self._store)
+
+    # ---- what a feed lists ------------------------------------------------------------------
+
+    def look(self, url: str) -> Incoming | Subscription:
+        """What is at an address that a person gave: an article, or a feed and what is new in it.
+
+        Raises:
+            ArticleError: it cannot be fetched, or is neither.
+        """
+        url = urldefrag(url).url
+        known = self.all().get(url, Subscription(url))
+        page = self._get(url, etag=known.poll.etag, modified=known.poll.modified)
+        return self._answered(known, page) if _feed_or_same(page) else from_page(page)
+
+    def find(self, url: str, every: float = INTERVAL) -> Subscription:
+        """The feed at an address, or the one that the page there names, with what is new in it.
+
+        Raises:
+            ArticleError: it cannot be fetched, or is neither a feed nor a page that names one.
+        """
+        known = self.all()
+        url = urldefrag(url).url
+        if url in known:
+            return known[url]
+        page = self._polite.get(url)
+        if _feed_or_same(page):
+            return self._answered(Subscription(url), page, every)
+        named = _named_feed(page)
+        if named in known:
+            return known[named]
+        polite = self._polite if page.private else self._on_the_web
+        return self._answered(Subscription(named), polite.get(named), every)
+
+    def poll(self, feed: Subscription, every: float) -> Subscription:
+        """The feed after it was asked, if it is due; `Poll.problem` tells what went wrong."""
+        entries, state = poll(feed.url, feed.poll, self._polite, clock=self._clock, every=every)
+        return self._keep(feed, state, entries)
+
+    def _answered(self, feed: Subscription, page: Fetched, every: float = INTERVAL) -> Subscription:
+        entries, state = new_entries(feed.poll, page, self._clock(), every=every)
+        return self._keep(feed, state, entries)
+
+    def _keep(self, feed: Subscription, state: Poll, entries: tuple[Entry, ...]) -> Subscription:
+        new = (Wanted(e.url, e.published) for e in entries if not self._store.has_address(e.url))
+        kept = replace(feed, poll=state, wanted=(*feed.wanted, *new))
+        self._store.keep_feed(kept.url, kept.to_json())
+        return kept
+
+    # ---- its articles -----------------------------------------------------------------------
+
+    def fetch(
+        self, feed: Subscription, *, again: bool = False
+    ) -> Iterator[Incoming | ArticleError]:
+        """The articles that a feed has listed and that the corpus lacks, one request a second.
+
+        One counts as added when the next is asked for. What fails is told at the first of its
+        `TRIES`, and tried again when the feed is asked again.
+
+        Args:
+            again: tries and tells also what failed before.
+        """
+        polite = self._polite if feed.poll.private else self._on_the_web
+        left_alone: dict[str, float] = {}
+        for wanted in feed.wanted:
+            host = urlsplit(wanted.url).netloc
+            if host in left_alone:
+                feed = self._cross_off(feed, wanted, replace(wanted, not_before=left_alone[host]))
+                continue
+            if not again and wanted.not_before > self._clock():
+                continue
+            try:
+                found = None
+                if not self._store.has_address(wanted.url):  # of another feed, by now
+                    page = polite.get(wanted.url)
+                    found = replace(from_page(page, wanted.published), origin=wanted.url)
+            except ArticleError as error:
+                until = self._until(feed, error)
+                if isinstance(error, UnreachableError) or _is_told_to_wait(error):
+                    left_alone[host] = until
+                if again or not wanted.tries:
+                    yield error
+                tried = replace(wanted, tries=wanted.tries + 1, not_before=until)
+                feed = self._cross_off(feed, wanted, tried if tried.tries < TRIES else None)
+                continue
+            if found is not None:
+                yield found
+            feed = self._cross_off(feed, wanted, None)
+
+    def _until(self, feed: Subscription, error: ArticleError) -> float:
+        """When an article that failed is tried again."""
+        told = error.retry_after if isinstance(error, StatusError) else None
+        return max(feed.poll.next_time, self._clock() + min(told or 0.0, _WEEK))
+
+    def _cross_off(
+        self, feed: Subscription, wanted: Wanted, instead: Wanted | None
+    ) -> Subscription:
+        """The feed with another note about this article, or with none any more."""
+        kept = (instead if each is wanted else each for each in feed.wanted)
+        feed = replace(feed, wanted=tuple(filter(None, kept)))
+        self._store.keep_feed(feed.url, feed.to_json())
+        return feed
+
+
+def _feed_or_same(page: Fetched) -> bool:
+    """Whether an answer is a feed, or says that a known feed is as it was."""
+    return page.not_modified or is_feed(page.content, page.content_type)
+
+
+def _is_told_to_wait(error: ArticleError) -> bool:
+    return isinstance(error, StatusError) and (error.status == 429 or bool(error.retry_after))
+
+
+def _named_feed(page: Fetched) -> str:
+    """The address of the one feed that a page names.
+
+    Raises:
+        ArticleError: it names none, or several: the remedy lists them.
+    """
+    named = discover_feeds(page.utf8(), page.final_url) if page.suffix.endswith("html") else ()
+    if not named:
+        remedy = "give the address of an RSS or Atom feed, or add it without --follow"
+        raise ArticleError(page.url, "is not a feed and names none", remedy)
+    if len(named) > 1:
+        remedy = f"follow one of them: {' '.join(named)}"
+        raise ArticleError(page.url, f"names {len(named)} feeds", remedy)
+    return named[0]

@@ -1,0 +1,298 @@
+"""What adds articles in the page: files with their progress, a page of the web, a pasted text."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+
+import gradio as gr
+
+from assistant.adding import Incoming
+from assistant.assistant import Assistant
+from assistant.errors import AssistantError
+from assistant.schema import Plan, Progress
+from assistant.sources import MANY, SUFFIXES
+from assistant.web import render
+from assistant.web.wiring import on
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+"""Seconds between two looks at how far an import is."""
+
+FAILURES = 20
+"""Failures of an import that are named; a list of 10,000 lines may have as many."""
+
+
+class Import:
+    """One import of files, in a thread of its own: it goes on when its page is closed."""
+
+    def __init__(self, assistant: Assistant, files: Sequence[str]) -> None:
+        self._assistant, self._files = assistant, files
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._waiting = ""
+        self._stop = threading.Event()
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._run, name="import", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """False when its outcome is known."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends it soon: what is indexed stays, nothing else is left."""
+        self._stop.set()
+
+    def shown(self) -> str:
+        """How far it is, or its outcome, as HTML."""
+        if not self.running:
+            return "".join(map(render.note, self._lines))
+        if self._stop.is_set():
+            return render.note("Stopping …")
+        if self._progress is None:
+            return render.note(f"{self._waiting or 'Reading the files'} …")
+        return render.progress(self._progress, time.monotonic() - self._started)
+
+    def _run(self) -> None:
+        try:
+            plan = self._assistant.add(
+                self._files, progress=self._see, waiting=self._wait, stop=self._stop
+            )
+            self._lines = _outcome(plan, self._stop.is_set())
+        except AssistantError as error:
+            self._lines = [str(error)]
+        except Exception:
+            log.exception("an import failed")
+            self._lines = [render.FAILED]
+
+    def _see(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def _wait(self, message: str) -> None:
+        self._waiting = message.capitalize()
+
+
+def _outcome(plan: Plan, stopped: bool) -> list[str]:
+    failures = [change.error for change in plan.failures]
+    more = len(failures) - FAILURES
+    first = "Stopped. What was added until then stays: " if stopped else ""
+    return [
+        first + plan.summary(), *plan.likenesses[:FAILURES], *failures[:FAILURES],
+        *([f"… and {more:,} more"] if more > 0 else []),
+    ]  # fmt: skip
+
+
+class Imports:
+    """The imports of one server: one at a time, which every page shows."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self._lock = threading.Lock()
+        self._last: Import | None = None
+
+    @property
+    def running(self) -> Import | None:
+        """The import that runs now."""
+        last = self._last
+        return last if last is not None and last.running else None
+
+    def start(self, files: Sequence[str]) -> Import | None:
+        """Begins one; None while another runs."""
+        with self._lock:
+            if self.running is not None:
+                return None
+            self._last = Import(self._assistant, files)
+            return self._last
+
+
+def build_imports(page: gr.Blocks, assistant: Assistant) -> list[Callable[..., Any]]:
+    """What adds articles; returns the events after which there may be others."""
+    imports = Imports(assistant)
+    outcome = gr.Markdown(elem_id="outcome", latex_delimiters=[], render=False)
+    with gr.Accordion("Add articles", open=False, elem_id="adding") as adding, gr.Tabs():
+        with gr.Tab("Upload"):
+            uploaded = _build_upload(page, imports, outcome)
+        with gr.Tab("From the web"):
+            fetched = _build_from_web(assistant, outcome)
+        with gr.Tab("Paste"):
+            pasted = _build_paste(assistant, outcome)
+    outcome.render()  # type: ignore[no-untyped-call]
+
+    def opened() -> Any:
+        return gr.Accordion(open=imports.running is not None or _is_empty(assistant))
+
+    on(page.load, opened, None, [adding], show_progress="hidden")
+    return [event.then for event in (*uploaded, fetched, pasted)]
+
+
+def _is_empty(assistant: Assistant) -> bool:
+    try:
+        return assistant.count_articles() == 0
+    except AssistantError:
+        return False
+
+
+# ---- files ------------------------------------------------------------------------------------
+
+Uploading = tuple[Any, Any, Any, Any, Any, Any]
+"""The progress, the outcome, the two boxes of files, the buttons Add and Stop."""
+
+
+def _build_upload(page: gr.Blocks, imports: Imports, outcome: gr.Markdown) -> list[Any]:
+    with gr.Row():
+        files = gr.File(
+            label="Text, web pages, PDF, Word, EPUB, RTF, JSONL, CSV, ZIP", scale=2,
+            file_count="multiple", file_types=[*SUFFIXES, *MANY], elem_id="files", height=150,
+        )  # fmt: skip
+        folder = gr.File(
+            label="A whole folder", file_count="directory", scale=1, elem_id="folder", height=150
+        )
+    with gr.Row():
+        add = gr.Button("Add the files", variant="primary", elem_id="upload")
+        stop = gr.Button("Stop", visible=False, elem_id="stop-import")
+    importing = gr.Markdown(elem_id="importing", latex_delimiters=[])
+    shown = [importing, outcome, files, folder, add, stop]
+    added = on(add.click, partial(_upload, imports), [files, folder], shown, show_progress="hidden")
+    # Who opens the page while an import runs sees it, and can stop it.
+    watched = on(page.load, partial(_watch, imports), None, shown, show_progress="hidden")
+    on(stop.click, partial(_stop, imports), None, [importing], show_progress="hidden")
+    return [added, watched]
+
+
+async def _upload(
+    imports: Imports, files: Sequence[str] | None, folder: Sequence[str] | None
+) -> AsyncIterator[Uploading]:
+    """Begins an import and shows it until its end."""
+    hidden = [path for path in folder or () if PurePath(path).name.startswith(".")]
+    chosen = [path for path in (*(files or ()), *(folder or ())) if path not in hidden]
+    if not chosen:
+        yield _said("Choose files first.")
+        return
+    begun = imports.start(chosen)
+    if begun is None:
+        yield _said("Files are being added already. Wait for the end, or stop it.")
+        return
+    async for shown in _followed(begun):
+        yield shown
+
+
+async def _watch(imports: Imports) -> AsyncIterator[Uploading]:
+    """Shows an import that was begun elsewhere, or before the page was loaded again."""
+    running = imports.running
+    if running is None:
+        yield (gr.skip(),) * 6
+        return
+    async for shown in _followed(running):
+        yield shown
+
+
+async def _followed(one: Import) -> AsyncIterator[Uploading]:
+    while one.running:
+        busy = gr.Button(interactive=False), gr.Button(visible=True)
+        yield one.shown(), "", gr.skip(), gr.skip(), *busy
+        await asyncio.sleep(TICK)
+    yield "", one.shown(), None, None, *_idle()
+
+
+def _said(problem: str) -> Uploading:
+    return gr.skip(), render.note(problem), gr.skip(), gr.skip(), *[gr.skip()] * 2
+
+
+def _idle() -> tuple[Any, Any]:
+    return gr.Button(interactive=True), gr.Button(visible=False)
+
+
+def _stop(imports: Imports) -> Any:
+    running = imports.running
+    if running is None:
+        return gr.skip()
+    running.stop()
+    return running.shown()
+
+
+# ---- a page of the web ------------------------------------------------------------------------
+
+
+def _build_from_web(assistant: Assistant, outcome: gr.Markdown) -> Any:
+    previewed = gr.State(None)
+    with gr.Row(elem_id="from-web"):
+        address = gr.Textbox(
+            label="Add from the web", placeholder="https://…", scale=8, max_length=2000,
+            elem_id="address",
+        )  # fmt: skip
+        look = gr.Button("Preview", scale=1, min_width=100, elem_id="look")
+    with gr.Column(visible=False, elem_id="preview") as preview:
+        seen = gr.Markdown(latex_delimiters=[], elem_id="seen")
+        with gr.Row():
+            add = gr.Button("Add this article", variant="primary", elem_id="add-seen")
+            leave = gr.Button("Leave it", elem_id="leave")
+    looked = [outcome, previewed, preview, seen, add]
+    for event in (look.click, address.submit):
+        on(event, partial(_preview, assistant), [address], looked)
+    on(leave.click, lambda: ("", *_unseen()), None, looked)
+    return on(add.click, partial(_add_previewed, assistant), [previewed], [*looked, address])
+
+
+def _unseen() -> tuple[Any, ...]:
+    return None, gr.Column(visible=False), "", gr.Button()
+
+
+def _preview(assistant: Assistant, url: str | None) -> tuple[Any, ...]:
+    """What was found at an address, and what adding it would do, before it is done."""
+    try:
+        found = assistant.preview((url or "").strip())
+        change = assistant.foresee(found)
+    except AssistantError as error:
+        return render.note(str(error)), *_unseen()
+    names = {"unchanged": "Leave it as it is", "changed": "Replace the older version"}
+    name = names.get(change.kind, "Add this article")
+    add = gr.Button(name, visible=change.kind != "unchanged")
+    return "", found, gr.Column(visible=True), render.preview(found.article, change), add
+
+
+def _add_previewed(assistant: Assistant, found: Incoming | None) -> tuple[Any, ...]:
+    if found is None:
+        return "", *_unseen(), ""
+    try:
+        change = assistant.add_previewed(found)
+    except AssistantError as error:
+        return render.note(str(error)), found, gr.Column(visible=True), *[gr.skip()] * 3
+    said = {"unchanged": "is in the corpus already", "changed": "is brought up to date"}
+    line = f"{change.article_id or change.path} {said.get(change.kind, 'is added')}."
+    return render.note(line), *_unseen(), ""
+
+
+# ---- a pasted text ----------------------------------------------------------------------------
+
+
+def _build_paste(assistant: Assistant, outcome: gr.Markdown) -> Any:
+    with gr.Column(elem_id="pasting"):
+        title = gr.Textbox(label="Title", max_length=300)
+        with gr.Row():
+            source = gr.Textbox(label="Outlet", max_length=200, min_width=120)
+            published = gr.Textbox(
+                label="Date", placeholder="2026-11-24", max_length=40, min_width=120
+            )
+            url = gr.Textbox(label="Address (URL)", max_length=2000, scale=2, min_width=200)
+        text = gr.Textbox(label="Text", lines=8, max_lines=16)
+        paste = gr.Button("Add the pasted article", variant="primary", elem_id="paste")
+    fields = [text, title, source, published, url]
+    return on(paste.click, partial(_paste, assistant), fields, [outcome, *fields])
+
+
+def _paste(assistant: Assistant, *fields: str | None) -> tuple[Any, ...]:
+    """Adds the pasted text; the fields are emptied only when that succeeded."""
+    text, title, source, published, url = (field or "" for field in fields)
+    try:
+        change = assistant.add_text(text, title=title, source=source, published=published, url=url)
+    except AssistantError as error:
+        return render.note(str(error)), *[gr.skip()] * 5
+    said = {"unchanged": "is in the corpus already"}.get(change.kind, "is added")
+    return render.note(f"{change.article_id} {said}."), *[""] * 5

