@@ -43,6 +43,7 @@ train: $(VENV)/.installed-train
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m eval.bench
+	$(BIN)/python -m eval.scale 1000 10000 --growth 10000 --growth 100000
 
 clean:
 	rm -rf $(VENV) corpus/articles/.assistant build *.egg-info

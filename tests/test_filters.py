@@ -139,3 +139,23 @@ def test_a_date_that_is_none_is_refused_with_the_remedy(folder, capsys, value):
     with pytest.raises(SystemExit):
         main(["--corpus", str(folder.root), "ask", "Who?", "--since", value])
     assert "2026-11-24" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "question, expected",
+    [
+        ("Was the walrus seen in the harbour?", {"walrus.md"}),
+        ("What of the harbour?", {"walrus.md", *(f"{n}.md" for n in range(5))}),
+    ],
+)
+def test_common_words_are_left_out_where_they_would_cost_too_much(
+    folder, monkeypatch, question, expected
+):
+    monkeypatch.setattr("assistant.retrieval.MAX_ROWS", 4)
+    for number in range(5):
+        folder.write(f"{number}.md", f"The harbour was quiet on day {number}, said the master.")
+    folder.write("walrus.md", "A walrus swam into the harbour.")
+    with folder.open(retrieval="lexical") as assistant:
+        assistant.sync()
+        found = assistant.retrieve(question, 10)
+    assert {scored.passage.article_id for scored in found} == expected
