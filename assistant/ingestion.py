@@ -311,10 +311,10 @@ class Ingestion:
         if isinstance(found, _Inside):
             added[found.path] = found.origin
             return []
-        same = places.same(found)
+        same, older = places.same(found), places.older(found)
         if same is not None:
-            return [Change("unchanged", same[0], article_id=same[1])]
-        older = places.older(found)
+            offered = "" if older == same[0] else found.origin
+            return [Change("unchanged", same[0], article_id=same[1], offered=offered)]
         path = older or self.corpus.free_path(found.name, writes)
         before[path] = self._content(path) if older else None
         writes[path] = found.content

@@ -398,6 +398,8 @@ class Change:
     """Why it failed, with the remedy."""
     copies: tuple[Copy, ...] = ()
     """Articles with nearly the same text that were there before it; known once it is indexed."""
+    offered: str = ""
+    """Where it came from, of what is unchanged because it is there from somewhere else."""
 
 
 @dataclass(frozen=True)
@@ -422,11 +424,13 @@ class Plan:
     @property
     def likenesses(self) -> list[str]:
         """A line for each article that is a copy of others: ``b.txt: nearly the same as a.txt``."""
-        return [
+        near = [
             f"{change.path}: nearly the same as {', '.join(c.article_id for c in change.copies)}"
             for change in self.changes
             if change.copies
         ]
+        offered = [change for change in self.changes if change.offered]
+        return [*near, *(f"{c.offered}: the same as {c.path}, not added again" for c in offered)]
 
     @property
     def failures(self) -> tuple[Change, ...]:

@@ -511,3 +511,16 @@ def test_a_language_model_is_given_the_article_that_is_quoted_in_its_place(repub
     assert {c.article_id for c in answer.citations} == {"post.md"}
     assert "A town cut off" in model.asked
     assert "Bridge closed" not in model.asked
+
+
+def test_an_exact_copy_is_said_to_be_there_and_the_same_file_again_is_not(folder, tmp_path):
+    text = "Whale seen\n\nA whale was seen near the harbour on Tuesday by three fishermen."
+    first, second = tmp_path / "wire.txt", tmp_path / "post.txt"
+    for path in (first, second):
+        path.write_text(text)
+    with folder.open() as assistant:
+        assert assistant.add([first]).likenesses == []
+        assert assistant.add([first]).likenesses == []
+        (line,) = assistant.add([second]).likenesses
+        assert line == f"{second}: the same as wire.txt, not added again"
+        assert len(assistant.articles()) == 1
