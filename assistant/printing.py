@@ -75,7 +75,7 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
         share = progress.share
         share = progress.done / max(progress.total, 1) if share is None else share
         counted = f"{progress.done}/{progress.total} {progress.unit}"
-        bars[-1].set_description_str(f"Indexing {counted}", refresh=False)
+        bars[-1].set_description_str(counted, refresh=False)
         bars[-1].update(share - bars[-1].n)
 
     try:
