@@ -238,6 +238,10 @@ class Assistant:
         """The outlets of the articles, those with most articles first."""
         return self._store.sources()
 
+    def authors(self) -> list[str]:
+        """The authors of the articles, those with most articles first."""
+        return self._store.authors()
+
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
 

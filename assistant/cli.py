@@ -122,6 +122,7 @@ def _until_stopped() -> Iterator[None]:
 @click.option("--until", callback=_day, metavar="DAY", help="only articles published until then")
 @click.option("--source", "sources", multiple=True, help="only articles of this outlet")
 @click.option("--author", "authors", multiple=True, help="only articles of this author")
+@click.option("--article", "articles", multiple=True, help="only the article of this id")
 @as_json
 def ask(
     question: str,
@@ -129,6 +130,7 @@ def ask(
     until: str | None,
     sources: tuple[str, ...],
     authors: tuple[str, ...],
+    articles: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Answer QUESTION from the articles.
@@ -140,7 +142,7 @@ def ask(
     """
     from assistant.schema import Filter
 
-    within = Filter(since, until, sources, authors)
+    within = Filter(since, until, sources, authors, articles)
     with _assistant() as assistant:
         if as_json:
             print_json(assistant.ask(question, within=within).to_dict())

@@ -226,11 +226,7 @@ class Store(Database):
 
     def languages(self) -> list[str]:
         """The languages of the articles, those of most articles first."""
-        rows = self.rows(
-            """SELECT language FROM articles WHERE language IS NOT NULL
-               GROUP BY language ORDER BY count(*) DESC, language"""
-        )
-        return [str(row[0]) for row in rows]
+        return self._values("SELECT language FROM articles")
 
     def article(self, article_id: str) -> Article | None:
         """One article with its text."""
@@ -272,9 +268,17 @@ class Store(Database):
 
     def sources(self) -> list[str]:
         """The outlets of the articles, those with most articles first."""
+        return self._values("SELECT source FROM articles")
+
+    def authors(self) -> list[str]:
+        """The authors of the articles, those with most articles first."""
+        return self._values("SELECT e.value FROM articles, json_each(articles.authors) e")
+
+    def _values(self, select: str) -> list[str]:
+        """What a SELECT of one column gives, each once, the most frequent first."""
         rows = self.rows(
-            """SELECT source FROM articles WHERE source IS NOT NULL
-               GROUP BY source ORDER BY count(*) DESC, source"""
+            f"""WITH found(value) AS ({select}) SELECT value FROM found WHERE value IS NOT NULL
+                GROUP BY value ORDER BY count(*) DESC, value"""
         )
         return [str(row[0]) for row in rows]
 

@@ -124,6 +124,7 @@ def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch):
 
 def test_outlets_are_listed_by_how_many_articles_they_have(whales):
     assert whales.sources() == ["Daily Post", "Harbour Gazette"]
+    assert whales.authors() == ["Ann Berg", "Bo Lind"]
 
 
 def test_the_command_narrows_too(whales, folder, capsys):
@@ -132,6 +133,9 @@ def test_the_command_narrows_too(whales, folder, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert {c["article_id"] for c in answer["citations"]} == {"may.md"}
     assert answer["within"]["since"] == "2024-05-01"
+    main([*command, "--author", "Ann Berg", "--article", "june.md"], standalone_mode=False)
+    answer = json.loads(capsys.readouterr().out)
+    assert {c["article_id"] for c in answer["citations"]} == {"june.md"}
 
 
 @pytest.mark.parametrize("value", ["soon", "2024-13-01", "last week"])

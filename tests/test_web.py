@@ -32,6 +32,7 @@ zebrafish ![pic](https:{EVIL}/p.png) are [harmless](javascript:window.__pwned=5)
 QUINCES = """---
 title: Quince harvest
 source: Orchard Weekly
+authors: [Pomona Grove]
 published: 2024-05-07
 ---
 
@@ -247,10 +248,22 @@ def test_only_the_articles_that_a_person_chose_are_asked(visit):
     answer = seen.ask("How large was the quince harvest of Melrose?")
     expect(answer).not_to_contain_text("nine tonnes")
     page.get_by_role("textbox", name="Published since").fill("")
-    page.get_by_label("Outlets").click()
-    page.get_by_role("option", name="Orchard Weekly").click()
-    answer = seen.ask("How large was the quince harvest of Melrose?")
-    expect(answer).to_contain_text("nine tonnes")
+    for kind, name in (
+        ("Outlets", "Orchard Weekly"),
+        ("Authors", "Pomona Grove"),
+        ("Articles", "Quince harvest (2024-05-07)"),
+    ):
+        box = page.get_by_label(kind).last
+        box.click()
+        page.get_by_role("option", name=name).click()
+        answer = seen.ask("How large was the quince harvest of Melrose?")
+        expect(answer).to_contain_text("nine tonnes")
+        answer = seen.ask("what did Galuzin say about the EU mission")
+        expect(answer).to_contain_text("do not answer")
+        box.click()
+        page.keyboard.press("Backspace")
+        page.keyboard.press("Escape")
+        expect(seen.ask(MAIN_QUESTION)).to_contain_text(MAIN_SENTENCE)
 
 
 def test_an_example_question_is_asked_by_a_click(visit):

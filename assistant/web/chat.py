@@ -19,6 +19,9 @@ from assistant.web.wiring import Ask, day, on
 log = logging.getLogger(__name__)
 
 EXAMPLES = 4
+CHOICES = 500
+"""Outlets, authors or articles in a list to choose from: a browser shows as many at once."""
+
 Messages = list[dict[str, Any]]
 Answers = Sequence[Answer | None]
 """The answers of a chat in order, None for one that failed; they never leave the server."""
@@ -47,17 +50,21 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         )  # fmt: skip
         button = gr.Button("Ask", variant="primary", scale=1, min_width=72, elem_id="send")
         stop = gr.Button("Stop", scale=1, min_width=72, elem_id="stop", visible=False)
-    with gr.Accordion("Which articles", open=False, elem_id="which"), gr.Row():
-        since = gr.Textbox(label="Published since", placeholder="2026-11-24", max_length=10)
-        until = gr.Textbox(label="Published until", placeholder="2026-11-24", max_length=10)
-        outlets = gr.Dropdown(label="Outlets", multiselect=True, choices=[], scale=2)
+    with gr.Accordion("Which articles", open=False, elem_id="which"):
+        with gr.Row():
+            since = gr.Textbox(label="Published since", placeholder="2026-11-24", max_length=10)
+            until = gr.Textbox(label="Published until", placeholder="2026-11-24", max_length=10)
+            outlets = gr.Dropdown(label="Outlets", multiselect=True, choices=[], scale=2)
+        with gr.Row():
+            authors = gr.Dropdown(label="Authors", multiselect=True, choices=[])
+            articles = gr.Dropdown(label="Articles", multiselect=True, choices=[], scale=2)
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
     shown = [chat, box, answers, searched, period, row, button, stop]
     running: list[Any] = []
 
     def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
-        held = [question, chat, answers, since, until, outlets]
+        held = [question, chat, answers, since, until, outlets, authors, articles]
         wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
         running.append(wired)
         return wired
@@ -71,15 +78,22 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
         ask(example.click, example)
     on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
     on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
-    on(page.load, partial(_outlets, assistant), None, outlets, show_progress="hidden")
+    chosen = [outlets, authors, articles]
+    on(page.load, partial(_choices, assistant), None, chosen, show_progress="hidden")
     return ask
 
 
-def _outlets(assistant: Assistant) -> Any:
+def _choices(assistant: Assistant) -> list[Any]:
+    """The outlets, authors and articles that can be chosen; of very many, those of most articles
+    and the newest.
+    """
     try:
-        return gr.Dropdown(choices=assistant.sources())
+        newest = assistant.articles(limit=CHOICES)
+        names = [(f"{a.title} ({a.published or 'date unknown'})", a.id) for a in newest]
+        outlets, authors = assistant.sources()[:CHOICES], assistant.authors()[:CHOICES]
     except AssistantError:
-        return gr.Dropdown(choices=[])
+        outlets, authors, names = [], [], []
+    return [gr.Dropdown(choices=outlets), gr.Dropdown(choices=authors), gr.Dropdown(choices=names)]
 
 
 def _examples(assistant: Assistant) -> list[Any]:
@@ -113,7 +127,7 @@ async def _stream(
     the connection to a language model.
 
     Args:
-        chosen: first and last day of publication, and outlets, as the person typed them.
+        chosen: what `_within` takes: days of publication, outlets, authors, articles.
         alone: see `Assistant.stream`, `narrow` too.
     """
     if not question.strip():
@@ -147,16 +161,19 @@ async def _stream(
 
 
 def _within(
-    since: str | None = None, until: str | None = None, outlets: Sequence[str] | None = None
+    since: str | None = None, until: str | None = None, *chosen: Sequence[str] | None
 ) -> Filter:
     """The articles that a person has chosen.
+
+    Args:
+        chosen: outlets, authors, ids of articles.
 
     Raises:
         SettingsError: a day is none.
     """
-    return Filter(
-        day("Published since", since), day("Published until", until), tuple(outlets or ())
-    )
+    outlets, authors, articles = (tuple(each or ()) for each in (*chosen, (), (), ())[:3])
+    first, last = day("Published since", since), day("Published until", until)
+    return Filter(first, last, outlets, authors, articles)
 
 
 def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
