@@ -29,7 +29,6 @@ BATCH_PASSAGES = 256
 """Passages embedded and committed at once: long enough for batches of equal length, short enough
 for a progress bar that moves and little to do again after a crash."""
 
-
 KEPT_CHARACTERS = 10_000_000
 """Characters of articles that a plan holds; the rest are read a second time when they are indexed.
 A character takes one to four bytes: the texts of 100,000 articles would need half a gigabyte."""

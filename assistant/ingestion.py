@@ -103,7 +103,7 @@ class Ingestion:
         for chunk in _chunks(self._incoming(paths), stop):
             with self.store.writing(waiting):
                 plan, rest = self._add_chunk(chunk, taken, count)
-            indexed += plan
+            indexed += (replace(change, article=None) for change in plan)  # or all texts are held
             others += rest
             count.base += len(chunk)
         notes: list[str] = []

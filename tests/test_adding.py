@@ -162,3 +162,12 @@ def test_a_page_that_is_none_leaves_nothing_behind(web, at_home, folder):
     assert [c.kind for c in plan.changes] == ["failed"]
     assert f"127.0.0.1:{web.port}/empty" in plan.failures[0].error
     assert list(folder.root.glob("*.md")) == []
+
+
+def test_what_an_import_gives_back_holds_no_texts(folder, tmp_path):
+    path = tmp_path / "list.jsonl"
+    path.write_text("".join(f'{{"_id": "{n}", "text": "Whale {n} was seen."}}\n' for n in range(3)))
+    with folder.open() as assistant:
+        plan = assistant.add([path])
+    assert plan.summary() == "3 new"
+    assert [change.article for change in plan.changes] == [None] * 3
