@@ -1,6 +1,7 @@
 """What the tests share: a corpus folder that grows, and an embedder whose vectors are plain."""
 
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -11,6 +12,11 @@ import pytest
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would the processes of ours that
+# tests stop with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BUNDLED = Path(__file__).parent.parent / "corpus" / "articles"
 INTERVIEW = "galuzin-csto-tass.txt"
