@@ -5,7 +5,7 @@ can read and correct.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from assistant.sources import (
 from assistant.sources.counting import count_articles
 from assistant.sources.filing import slug
 from assistant.sources.metadata import canonical_url
-from assistant.store import Record
+from assistant.store import RecordKey, Store
 
 if TYPE_CHECKING:
     from assistant.sources.fetch import Fetched
@@ -169,27 +169,39 @@ class Places:
     """Where incoming articles go: over their older version, or under a name that is free.
 
     Args:
-        records: what is indexed.
+        store: what is indexed; asked for each article, since it may hold very many.
         taken: the paths that this import has written, which it does not write again.
     """
 
-    def __init__(self, records: Mapping[str, Record], taken: set[str] | None = None) -> None:
-        self._by_digest = {r.digest: (r.path, r.id) for r in records.values()}
-        self._by_origin = {r.origin: r.path for r in records.values() if r.origin}
-        self._by_id = {r.id: r.path for r in records.values()}
+    def __init__(self, store: Store, taken: set[str] | None = None) -> None:
+        self._store = store
+        self._by_digest: dict[str, tuple[str, str]] = {}
+        self._by_origin: dict[str, str] = {}
+        self._by_id: dict[str, str] = {}
         self._taken: set[str] = set() if taken is None else taken
 
     def same(self, incoming: Incoming) -> tuple[str, str] | None:
         """Path and id of an article with the same content; None if there is none."""
-        return self._by_digest.get(incoming.article.digest)
+        digest = incoming.article.digest
+        if digest in self._by_digest:
+            return self._by_digest[digest]
+        record = self._store.record(digest, "digest")
+        return (record.path, record.id) if record else None
 
     def older(self, incoming: Incoming) -> str | None:
         """The path of its older version: it came from the same place, or has the same address."""
         article = incoming.article
-        found = self._by_origin.get(incoming.origin) or (
-            self._by_id.get(article.id) if article.url else None
-        )
+        found = self._path(self._by_origin, "origin", incoming.origin)
+        if not found and article.url:
+            found = self._path(self._by_id, "id", article.id)
         return None if found in self._taken else found
+
+    def _path(self, put: dict[str, str], key: RecordKey, value: str) -> str | None:
+        """The path of what was put here, or else of what is indexed."""
+        if not value:
+            return None
+        record = None if value in put else self._store.record(value, key)
+        return record.path if record else put.get(value)
 
     def put(self, incoming: Incoming, path: str) -> None:
         """Remembers that it went there, for what comes after it."""

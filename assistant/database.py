@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 from assistant.errors import StoreError
 from assistant.schema import Progress
 
-FORMAT = 2
+FORMAT = 3
 
 _TABLES = Path(__file__).with_name("store.sql")
-_UPGRADES = {1: Path(__file__).with_name("store_from_1.sql")}
+_UPGRADES = {n: Path(__file__).with_name(f"store_from_{n}.sql") for n in range(1, FORMAT)}
 """What brings a file of an older format to the next one."""
 
 Connection = sqlite3.Connection

@@ -155,7 +155,7 @@ def _begin(
         except ArticleError as error:
             yield Plan((Change("failed", error.subject, error=str(error)),))
             continue
-        ingestion.store.follow_feed(feed.url, True)
+        feeds.mark(feed.url, followed=True)
         followed.add(feed.url)
         yield Plan((), (_introduction(url, feed, pace.clock()),))
 
@@ -181,7 +181,7 @@ def _round(
         feed = feeds.poll(feed, every)
     after = feed.poll
     if after.gone:
-        ingestion.store.follow_feed(feed.url, False)
+        feeds.mark(feed.url, followed=False)
         yield _failure(feed, "it is not followed any more")
     elif after.problem and not before.problem:
         yield _failure(feed, f"it is asked again {_time(after.next_time, pace.clock())}")
@@ -225,7 +225,9 @@ def unfollow(store: Store, url: str) -> None:
     Raises:
         SettingsError: no feed with this address is known.
     """
-    if not store.follow_feed(url, False):
+    from assistant.subscriptions import follow_feed
+
+    if not follow_feed(store, url, False):
         raise SettingsError(url, "is no feed that is known", "`assistant feeds` lists them")
 
 

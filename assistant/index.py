@@ -35,7 +35,11 @@ A character takes one to four bytes: the texts of 100,000 articles would need ha
 
 
 def decide(
-    corpus: Corpus, records: Mapping[str, Record], recipe: str, only: Sequence[str] | None = None
+    corpus: Corpus,
+    records: Mapping[str, Record],
+    recipe: str,
+    only: Sequence[str] | None = None,
+    holder: Callable[[str], str | None] = lambda article_id: None,
 ) -> Plan:
     """What the files mean for an index that holds `records` (by path). Writes nothing.
 
@@ -44,12 +48,13 @@ def decide(
 
     Args:
         recipe: how articles are cut now; articles indexed otherwise are `changed`.
-        only: looks at these paths alone, and finds nothing missing.
+        only: looks at these paths alone, and finds nothing missing; `records` may be those of them.
+        holder: path of the article that has an id, for those that `records` lacks.
     """
     found, closed = _found(corpus, only)
     paths = {file.path for file in found}
     missing = _Missing({} if only is not None else _missing(records, paths, closed))
-    ids = {record.id: path for path, record in records.items() if path in paths or only is not None}
+    ids = {record.id: path for path, record in records.items() if path in paths}
     changes = [Change("failed", error.subject, error=str(error)) for error in closed]
     room = KEPT_CHARACTERS
     for file in found:
@@ -59,7 +64,7 @@ def decide(
             continue
         try:
             article = corpus.read(file.path)
-            _refuse_duplicate(article, ids)
+            _refuse_duplicate(article, ids.get(article.id) or holder(article.id))
         except ArticleError as error:
             changes.append(Change("failed", file.path, error=str(error), stamp=file.stamp))
             continue
@@ -112,8 +117,7 @@ class _Missing:
         return None
 
 
-def _refuse_duplicate(article: Article, ids: Mapping[str, str]) -> None:
-    other = ids.get(article.id)
+def _refuse_duplicate(article: Article, other: str | None) -> None:
     if other is not None and other != article.path:
         raise ArticleError(
             article.path,
@@ -168,10 +172,17 @@ class Index:
 
     def plan(self, only: Sequence[str] | None = None) -> Plan:
         """What `apply` would do; see `decide`."""
-        plan = decide(self.corpus, self.store.records(), self.recipe, only)
-        other = self.models.switching_to() if only is None else None
+        if only is not None:
+            records = self.store.records(only)
+            return decide(self.corpus, records, self.recipe, only, self._holder)
+        plan = decide(self.corpus, self.store.records(), self.recipe)
+        other = self.models.switching_to()
         lacking = self.store.texts_without_vectors(other.fingerprint) if other else 0
         return replace(plan, lacking=lacking)
+
+    def _holder(self, article_id: str) -> str | None:
+        record = self.store.record(article_id, "id")
+        return record.path if record else None
 
     def apply(
         self,
@@ -186,22 +197,37 @@ class Index:
             origins: for paths copied into the corpus: where from.
             progress: told after each commit.
         """
+        self.put(plan, origins=origins, progress=progress)
+        if not plan.empty:
+            self.finish()
+
+    def finish(self) -> None:
+        """What is left to do after `put`; it takes the longer the larger the index is."""
+        self.store.forget_unused_vectors()
+        self.vectors.catch_up()
+
+    def put(
+        self,
+        plan: Plan,
+        *,
+        origins: Mapping[str, str] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """`apply`, for one part of many: `finish` is to follow. Takes no longer in a large index
+        than in a small one.
+        """
         copies, work = Copies(self.store), plan.of("new", "changed")
         copies.follow(None if work else progress)  # what an older program indexed, or a killed one
-        records = self.store.records().values()
+        records = self.store.records([change.path for change in plan.changes])
         # A file that was corrected or renamed still comes from where it came from.
-        origins = {record.path: record.origin for record in records} | dict(origins or {})
-        came_from = {record.id: record.origin for record in records}
+        origins = {path: record.origin for path, record in records.items()} | dict(origins or {})
         self.models.settle()
         model = self.models.wanted().fingerprint
-        moves = [
-            (c.previous_id, self._moved(c, came_from.get(c.previous_id, "")))
-            for c in plan.of("moved")
-        ]
+        moves = [(change.previous_id, self._moved(change)) for change in plan.of("moved")]
         removed = [change.article_id for change in plan.of("removed")]
         if moves or removed:
             self.store.apply(model, move=moves, remove=removed)
-        self._restamp(plan, {record.id: record.stamp for record in records})
+        self._restamp(plan, records)
         done, weighed, weight = 0, 0, sum(map(_size, work))
         for batch in self._batches(work):
             self.store.apply(model, put=self._entries(batch, origins))
@@ -212,9 +238,6 @@ class Index:
             self.store.announce(step)
             if progress is not None:
                 progress(step)
-        if not plan.empty:
-            self.store.forget_unused_vectors()
-            self.vectors.catch_up()
 
     def find_lacking(self) -> int:
         """Has the next plan index the articles again that lack a vector of the model that answers;
@@ -282,18 +305,20 @@ class Index:
             if progress is not None:
                 progress(Progress(done, max(total, done), "passages for the new model"))
 
-    def _restamp(self, plan: Plan, stamps: Mapping[str, str]) -> None:
-        """Notes the new times of files whose articles are the same; `stamps` are the old ones."""
+    def _restamp(self, plan: Plan, records: Mapping[str, Record]) -> None:
+        """Notes the new times of files whose articles are the same."""
         new = {
             change.article_id: change.stamp
             for change in plan.of("unchanged")
-            if stamps.get(change.article_id) != change.stamp
+            if change.path in records and records[change.path].stamp != change.stamp
         }
         if new:
             self.store.restamp(new)
 
-    def _moved(self, change: Change, origin: str) -> Entry:
+    def _moved(self, change: Change) -> Entry:
         assert change.article is not None
+        record = self.store.record(change.previous_id, "id")
+        origin = record.origin if record else ""
         nothing = np.zeros((0, 0), dtype=np.float32)
         return Entry(change.article, (), nothing, {}, self.recipe, change.stamp, origin)
 

@@ -106,6 +106,8 @@ class Ingestion:
             indexed += (replace(change, article=None) for change in plan)  # or all texts are held
             others += rest
             count.base += len(chunk)
+        if indexed:
+            self.index.finish()
         notes: list[str] = []
         for url in addresses:
             if stop.is_set():
@@ -154,13 +156,13 @@ class Ingestion:
         others: list[Change] = []
         plan = Plan(())
         try:
-            places = Places(self.store.records(), taken)
+            places = Places(self.store, taken)
             writes: dict[str, bytes] = {}
             for found in chunk:
                 others += self._put(found, places, added, before, writes)
             self.corpus.write_all(writes)
             plan = self.index.plan(only=list(added))
-            self.index.apply(plan, origins=added, progress=count)
+            self.index.put(plan, origins=added, progress=count)
         except _Stopped:
             self._take_back(before)
             left = {change.path for change in plan.changes if not self._is_indexed(change.path)}
@@ -188,7 +190,7 @@ class Ingestion:
 
     def foresee(self, incoming: Incoming) -> Change:
         """See `Assistant.foresee`."""
-        places, article = Places(self.store.records()), incoming.article
+        places, article = Places(self.store), incoming.article
         same = places.same(incoming)
         if same is not None:
             return Change("unchanged", same[0], article_id=same[1])
@@ -203,6 +205,8 @@ class Ingestion:
         with self.store.writing(waiting):
             count = _Count(0, self.store.announce, None, threading.Event())
             indexed, others = self._add_chunk([incoming], set(), count)
+            if indexed:
+                self.index.finish()
         return (indexed + others)[0]
 
     def add_text(self, text: str, **facts: str) -> Change:
@@ -210,14 +214,11 @@ class Ingestion:
         name, content = pasted_file(text, **facts)
         article = parse_article(content, name)
         with self.store.writing():
-            for record in self.store.records().values():
-                if record.digest == article.digest:
-                    return Change("unchanged", record.path, article_id=record.id)
-                if article.url and record.id == article.id:
-                    path = record.path
-                    break
-            else:
-                path = self.corpus.free_path(name)
+            same = self.store.record(article.digest, "digest")
+            if same is not None:
+                return Change("unchanged", same.path, article_id=same.id)
+            older = self.store.record(article.id, "id") if article.url else None
+            path = older.path if older else self.corpus.free_path(name)
             self.corpus.write(path, content)
             plan = self.index.plan(only=[path])
             self.index.apply(plan)

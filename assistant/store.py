@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from assistant.errors import StoreError
 from assistant.schema import Article, ArticleSummary, Filter, Order, Passage
 from assistant.terms import analysed, count_words
 
+RecordKey = Literal["path", "id", "digest", "origin"]
+
 _ALL = Filter()
 _PASSAGE = """SELECT p.number, a.id, p.position, p.start, p."end", p.text, p.heading
               FROM passages p JOIN articles a ON a.number = p.article"""
@@ -30,6 +32,7 @@ _LACKING = """FROM passages p WHERE NOT EXISTS
               (SELECT 1 FROM embeddings e WHERE e.digest = p.digest AND e.model = ?)"""
 _BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
 _MODEL = "model"
+_PAGE = 20_000
 
 KEEP_UNUSED = 64 << 20
 """Bytes of vectors without a passage that are kept: 87,000 of the packaged model's, of 768 bytes;
@@ -183,14 +186,15 @@ class Store(Database):
         rows = self.rows("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)")
         return int(rows[0][0]), int(rows[0][1])
 
-    def records(self) -> dict[str, Record]:
-        """What is indexed, by path."""
-        rows = self.rows(_RECORD)
+    def records(self, paths: Sequence[str] | None = None) -> dict[str, Record]:
+        """What is indexed, by path; of these files alone, if some are given."""
+        some = "" if paths is None else "WHERE path IN (SELECT value FROM json_each(?))"
+        rows = self.rows(f"{_RECORD} {some}", [] if paths is None else [json.dumps(list(paths))])
         return {row[1]: Record(*row) for row in rows}
 
-    def record(self, path: str) -> Record | None:
-        """What is indexed of one file."""
-        rows = self.rows(f"{_RECORD} WHERE path = ?", (path,))
+    def record(self, value: str, by: RecordKey = "path") -> Record | None:
+        """What is indexed of one file; of several alike, of the one indexed last."""
+        rows = self.rows(f"{_RECORD} WHERE {by} = ? ORDER BY number DESC LIMIT 1", (value,))
         return Record(*rows[0]) if rows else None
 
     def articles(
@@ -303,19 +307,31 @@ class Store(Database):
                 found[digest] = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
         return found
 
-    def vectors(self, model: str, above: int = 0) -> tuple[NDArray[np.int64], Vectors]:
-        """Numbers and vectors of the live passages with a number above the one given.
+    def vectors(
+        self, model: str, above: int = 0, limit: int | None = None
+    ) -> tuple[NDArray[np.int64], Vectors]:
+        """Numbers and vectors of the live passages with a number above the one given, ascending.
 
         float16 on disk costs 4e-5 of an inner product and loads three times as fast as float32.
+
+        Args:
+            limit: the first so many of them.
         """
-        rows = self.rows(
-            """SELECT p.number, e.vector FROM passages p
-               JOIN embeddings e ON e.digest = p.digest AND e.model = ?
-               WHERE p.number > ? ORDER BY p.number""",
-            (model, above),
-        )
-        numbers = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        return numbers, _matrix([row[1] for row in rows])
+        select = """SELECT p.number, e.vector FROM passages p
+                    JOIN embeddings e ON e.digest = p.digest AND e.model = ?
+                    WHERE p.number > ? ORDER BY p.number LIMIT ?"""
+        with self.snapshot():
+            there = self.rows("SELECT count(*) FROM passages WHERE number > ?", (above,))[0][0]
+            most = int(there) if limit is None else min(limit, int(there))
+            numbers, matrix, done = np.zeros(most, np.int64), _matrix([]), 0
+            # Filled page by page: of a million, rows and a second matrix would take 2.5 GB more.
+            while rows := self.rows(select, (model, above, min(_PAGE, most - done))):
+                page = _matrix([row[1] for row in rows])
+                matrix = matrix if done else np.empty((most, page.shape[1]), dtype=np.float32)
+                numbers[done : done + len(rows)] = [row[0] for row in rows]
+                matrix[done : done + len(rows)] = page
+                done, above = done + len(rows), rows[-1][0]
+        return numbers[:done], matrix[:done]
 
     def vectors_of(self, model: str, numbers: Sequence[int]) -> tuple[list[int], Vectors]:
         """Numbers and vectors of those of these passages that are live; up to 500."""
@@ -367,33 +383,6 @@ class Store(Database):
             connection.executemany(
                 "UPDATE articles SET recipe = '' WHERE id = ?", [(i,) for i in article_ids]
             )
-
-    # ---- feeds ------------------------------------------------------------------------------
-
-    def feeds(self) -> list[tuple[str, bool, str]]:
-        """Address, whether it is followed, and state of each feed that was asked, by address."""
-        rows = self.rows("SELECT url, followed, state FROM feeds ORDER BY url")
-        return [(str(url), bool(followed), str(state)) for url, followed, state in rows]
-
-    def keep_feed(self, url: str, state: str) -> None:
-        """Keeps the state of a feed; a new one is not followed."""
-        with self.transaction() as connection:
-            connection.execute(
-                """INSERT INTO feeds (url, followed, state) VALUES (?, 0, ?)
-                   ON CONFLICT (url) DO UPDATE SET state = excluded.state""",
-                (url, state),
-            )
-
-    def follow_feed(self, url: str, followed: bool) -> bool:
-        """Notes whether a feed is followed; False if there is no such feed."""
-        with self.transaction() as connection:
-            change = "UPDATE feeds SET followed = ? WHERE url = ?"
-            return connection.execute(change, (followed, url)).rowcount > 0
-
-    def has_address(self, url: str) -> bool:
-        """Whether an article has this address or was fetched from it."""
-        find = "SELECT 1 FROM articles WHERE id = ?1 OR origin = ?1 LIMIT 1"  # the id is the url
-        return bool(self.rows(find, (url,)))
 
     # ---- care -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
--- The tables of store.py, format 2.
+-- The tables of store.py, format 3.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE articles (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, path TEXT UNIQUE NOT NULL,
@@ -22,6 +22,7 @@ CREATE TABLE abbreviations (
     short TEXT NOT NULL, long TEXT NOT NULL);
 CREATE INDEX abbreviations_of_article ON abbreviations (article);
 CREATE INDEX articles_of_origin ON articles (origin);
+CREATE INDEX articles_of_digest ON articles (digest);
 CREATE TABLE feeds (url TEXT PRIMARY KEY, followed INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE TABLE uncompared (article INTEGER PRIMARY KEY REFERENCES articles ON DELETE CASCADE);
 CREATE TRIGGER articles_added AFTER INSERT ON articles BEGIN

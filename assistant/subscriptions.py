@@ -75,7 +75,15 @@ def _from_json(url: str, followed: bool, state: str) -> Subscription:
 
 def known_feeds(store: Store) -> dict[str, Subscription]:
     """The feeds that were asked, by address."""
-    return {kept[0]: _from_json(*kept) for kept in store.feeds()}
+    rows = store.rows("SELECT url, followed, state FROM feeds ORDER BY url")
+    return {url: _from_json(url, bool(followed), state) for url, followed, state in rows}
+
+
+def follow_feed(store: Store, url: str, followed: bool) -> bool:
+    """Notes whether a feed is followed; False if there is no such feed."""
+    with store.transaction() as connection:
+        change = "UPDATE feeds SET followed = ? WHERE url = ?"
+        return connection.execute(change, (followed, url)).rowcount > 0
 
 
 class Subscriptions:
@@ -107,6 +115,10 @@ class Subscriptions:
     def all(self) -> dict[str, Subscription]:
         """The feeds that are known, by address."""
         return known_feeds(self._store)
+
+    def mark(self, url: str, *, followed: bool) -> None:
+        """Notes whether a feed is followed."""
+        follow_feed(self._store, url, followed)
 
     # ---- what a feed lists ------------------------------------------------------------------
 
@@ -150,10 +162,24 @@ class Subscriptions:
         return self._keep(feed, state, entries)
 
     def _keep(self, feed: Subscription, state: Poll, entries: tuple[Entry, ...]) -> Subscription:
-        new = (Wanted(e.url, e.published) for e in entries if not self._store.has_address(e.url))
+        new = (Wanted(e.url, e.published) for e in entries if not self._has(e.url))
         kept = replace(feed, poll=state, wanted=(*feed.wanted, *new))
-        self._store.keep_feed(kept.url, kept.to_json())
+        self._note(kept)
         return kept
+
+    def _note(self, feed: Subscription) -> None:
+        """Keeps the state of a feed; a new one is not followed."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                """INSERT INTO feeds (url, followed, state) VALUES (?, 0, ?)
+                   ON CONFLICT (url) DO UPDATE SET state = excluded.state""",
+                (feed.url, feed.to_json()),
+            )
+
+    def _has(self, url: str) -> bool:
+        """Whether an article has this address or was fetched from it."""
+        find = "SELECT 1 FROM articles WHERE id = ?1 OR origin = ?1 LIMIT 1"  # the id is the url
+        return bool(self._store.rows(find, (url,)))
 
     # ---- its articles -----------------------------------------------------------------------
 
@@ -179,7 +205,7 @@ class Subscriptions:
                 continue
             try:
                 found = None
-                if not self._store.has_address(wanted.url):  # of another feed, by now
+                if not self._has(wanted.url):  # of another feed, by now
                     page = polite.get(wanted.url)
                     found = replace(from_page(page, wanted.published), origin=wanted.url)
             except ArticleError as error:
@@ -206,7 +232,7 @@ class Subscriptions:
         """The feed with another note about this article, or with none any more."""
         kept = (instead if each is wanted else each for each in feed.wanted)
         feed = replace(feed, wanted=tuple(filter(None, kept)))
-        self._store.keep_feed(feed.url, feed.to_json())
+        self._note(feed)
         return feed
 
 

@@ -39,8 +39,12 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
-BATCH = 2000
-"""Rows per call; Chroma refuses more than 5,461."""
+BATCH = 100
+"""Rows per call. A question waits for the call at work: half of them 0.1 s, 1.3 s with 2,000 rows,
+which build no more than a seventh faster."""
+
+PAGE = 20_000
+"""Vectors read from the store at once, to be given to Chroma: 30 MB."""
 
 WORTH = 10_000
 """Passages that Chroma lacks from which a short-lived process brings it up to date: opening it
@@ -51,8 +55,12 @@ MAX_DEAD = 0.5
 
 STATE = "chroma"
 """Key of what the store is told of Chroma's folder."""
-_HNSW = {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neighbors": 32}
-"""Recall@10 0.998 on 17,906 real news passages; Chroma's defaults give 0.983."""
+_HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
+"""Recall@10 0.998 of 639 questions on 44,761 real news passages. Twice the ef_construction gives
+0.0011 more and takes twice as long to build, half of it loses 0.0008; eval/LOG.md, 2026-11-26."""
+
+_UNFINISHED = -1
+"""Generation of a folder that was closed before it had all."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ class VectorIndex:
         self._folder = folder
         self._owner = FileLock(folder.with_suffix(".lock"), thread_local=False)
         self._owned = False
+        self._closing = threading.Event()
         self._following = threading.Lock()
         self._refreshing = threading.Lock()
         self._followed: _Followed | None = None
@@ -217,7 +226,8 @@ class VectorIndex:
     def follow(self) -> bool:
         """Brings Chroma up to the store; False when another process owns it.
 
-        Returns at once when there is nothing to do. The owner keeps it until `close`.
+        Returns at once when there is nothing to do. The owner keeps it until `close`, which ends
+        it early: the next one goes on there. Killed, the folder is built anew.
 
         Raises:
             StoreError: Chroma's folder cannot be written.
@@ -276,7 +286,8 @@ class VectorIndex:
             self.follow()
 
     def close(self) -> None:
-        """Waits for the background, then lets another process own Chroma."""
+        """Ends what is done in the background, then lets another process own Chroma."""
+        self._closing.set()
         if self._thread is not None:
             self._thread.join()
         with self._following:
@@ -358,8 +369,6 @@ class VectorIndex:
         with self._store.snapshot():
             generation, model = self._store.generation(), self._answering()
             live = self._store.numbers()
-            above = followed.highest if followed else 0
-            numbers, matrix = self._store.vectors(model, above=above)
         gone = followed.numbers[~np.isin(followed.numbers, live)] if followed else live[:0]
         deleted = (followed.deleted if followed else 0) + len(gone)
         useless = deleted > MAX_DEAD * max(len(live), 1)
@@ -369,8 +378,11 @@ class VectorIndex:
             self._close(followed)
             return self._brought_up(None)
         folder = followed.folder if followed else self._new_folder()
-        highest = int(live[-1]) if len(live) else 0
-        with self._sealed(folder, model, deleted, generation, highest):
+        kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
+        state: dict[str, Any] = {
+            "folder": folder, "model": model, "deleted": deleted, "generation": _UNFINISHED,
+        }  # fmt: skip
+        with self._sealed(state):
             client, collection = (
                 (followed.client, followed.collection)
                 if followed
@@ -378,25 +390,39 @@ class VectorIndex:
             )
             for ids in _batches(gone):
                 collection.delete(ids=[str(number) for number in ids])
+            given = self._give(collection, model, followed.highest if followed else 0)
+            numbers = np.concatenate([kept, given])
+            highest = numbers[-1] if len(numbers) else 0
+            if not self._closing.is_set():
+                state["generation"] = generation
+                highest = max(highest, live[-1] if len(live) else 0)
+            state["highest"] = int(highest)
+        return _Followed(client, collection, folder, model, numbers, deleted, state["generation"])
+
+    def _give(self, collection: "Collection", model: str, above: int) -> NDArray[np.int64]:
+        """Adds the vectors of passages above a number to Chroma, all or until `close`; which."""
+        given = [np.zeros(0, dtype=np.int64)]
+        while len((page := self._store.vectors(model, above, PAGE))[0]):
+            numbers, matrix = page
             for ids, vectors in zip(_batches(numbers), _batches(matrix), strict=True):
+                if self._closing.is_set():
+                    return np.concatenate(given)
                 collection.add(ids=[str(number) for number in ids], embeddings=vectors)
-        kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
-        return _Followed(
-            client, collection, folder, model, np.concatenate([kept, numbers]), deleted, generation
-        )
+                given.append(ids)
+            above = int(numbers[-1])
+        return np.concatenate(given)
 
     @contextmanager
-    def _sealed(
-        self, folder: str, model: str, deleted: int, generation: int, highest: int
-    ) -> Iterator[None]:
-        """Marks the folder open; afterwards, and only if all went well, whole."""
-        state = {
-            "folder": folder, "open": True, "model": model, "deleted": deleted,
-            "generation": generation, "highest": highest, "files": {},
-        }  # fmt: skip
-        self._save(state)
+    def _sealed(self, state: dict[str, Any]) -> Iterator[None]:
+        """Marks the folder open; afterwards, and only if all went well, whole.
+
+        Args:
+            state: what is kept about the folder; it may be changed inside.
+        """
+        self._save(state | {"open": True, "files": {}})
         yield
-        self._save(state | {"open": False, "files": _digests(self._folder / folder)})
+        files = _digests(self._folder / state["folder"])
+        self._save(state | {"open": False, "files": files})
 
     def _mark_open(self, followed: _Followed) -> None:
         state = self._state() or {}

@@ -30,7 +30,6 @@ from assistant.embedding import SentenceEmbedder
 from assistant.passages import cut_passages, split_sentences
 from assistant.schema import Article
 from assistant.sources import read_article
-from assistant.vectors import BATCH
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 BUNDLED = Path(__file__).parent.parent / "corpus" / "articles"
 INDEXED_ARTICLES = 250
 RETRIEVAL_ROUNDS = 60
+BATCH = 2000
 CANDIDATES = 24
 
 

@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -217,23 +218,39 @@ def measure_dataset(folder: Path) -> dict[str, float]:
         return {"passages": assistant._store.counts()[1]} | _times(assistant, asked, filters)
 
 
-def measure_growth(passages: int) -> dict[str, float]:
-    """Retrieval over passages that are put into the store directly, with Chroma and without."""
-    with tempfile.TemporaryDirectory() as name:
-        embedder = RandomVectors()
-        with open_assistant(corpus=name, data=Path(name, "data"), embedder=embedder) as assistant:
-            found: dict[str, float] = {}
-            filled = timed(lambda: _fill(assistant, passages))
-            found["passages"] = assistant._store.counts()[1]
-            found["fill_s"] = filled
-            texts = [a.text for a in articles(2000)]
+def measure_growth(passages: int, folder: Path) -> dict[str, float]:
+    """Retrieval over passages that are put into the store directly, with Chroma and without.
+
+    Args:
+        folder: where the store is, or will be; one that is filled already is only asked.
+    """
+    embedder, texts = RandomVectors(), [a.text for a in articles(2000)]
+    found: dict[str, float] = {}
+    with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
+        if not assistant._store.counts()[1]:
+            found["fill_s"] = timed(lambda: _fill(assistant, passages))
             found["scan_p50_ms"], found["scan_p95_ms"] = _retrieved(assistant, texts)
             found["chroma_s"] = timed(assistant.warm)
-            found["chroma_p50_ms"], found["chroma_p95_ms"] = _retrieved(assistant, texts)
-            found["peak_mb"] = peak_mb()
-        size = sum(path.stat().st_size for path in Path(name).rglob("*") if path.is_file())
-        found["bytes_per_passage"] = size / found["passages"]
-        return found
+        found["passages"] = assistant._store.counts()[1]
+    with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
+        found["open_s"] = timed(assistant.warm)
+        found["chroma_p50_ms"], found["chroma_p95_ms"] = _retrieved(assistant, texts)
+        found["peak_mb"] = peak_mb()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    found["bytes_per_passage"] = size / found["passages"]
+    return found
+
+
+@contextmanager
+def _kept(kept: Path | None, passages: int) -> Iterator[Path]:
+    """A folder for so many passages: one that stays, or one for the moment."""
+    if kept is not None:
+        folder = kept / str(passages)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def _fill(assistant: Assistant, passages: int) -> None:
@@ -264,23 +281,34 @@ def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
 @click.option("--growth", multiple=True, type=int, help="passages of the second table")
 @click.option("--dataset", type=click.Path(path_type=Path), help="folder of a data set")
 @click.option("--real", default=1000, show_default=True, help="up to so many are really embedded")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="folder that keeps the second table's stores"
+)
 @click.option("--only", default="", hidden=True)
 def main(
-    sizes: tuple[int, ...], growth: tuple[int, ...], dataset: Path | None, real: int, only: str
+    sizes: tuple[int, ...],
+    growth: tuple[int, ...],
+    dataset: Path | None,
+    real: int,
+    keep: Path | None,
+    only: str,
 ) -> None:
     """Print a JSON line for each measurement; each runs in a process of its own."""
     if only:
         kind, of = only.split(":", 1)
-        row = {
-            "articles": lambda: measure_articles(int(of), int(of) <= real),
-            "growth": lambda: measure_growth(int(of)),
-            "dataset": lambda: measure_dataset(Path(of)),
-        }[kind]()
+        if kind == "articles":
+            row = measure_articles(int(of), int(of) <= real)
+        elif kind == "growth":
+            with _kept(keep, int(of)) as folder:
+                row = measure_growth(int(of), folder)
+        else:
+            row = measure_dataset(Path(of))
         print(json.dumps({name: round(value, 3) for name, value in row.items()}))
         return
     jobs = [f"articles:{n}" for n in sizes] + [f"growth:{n}" for n in growth]
     for job in jobs + ([f"dataset:{dataset}"] if dataset else []):
         command = [sys.executable, "-m", "eval.scale", "--only", job, "--real", str(real)]
+        command += ["--keep", str(keep)] if keep else []
         subprocess.run(command, check=True)
 
 

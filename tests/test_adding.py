@@ -54,6 +54,38 @@ def records(path, *found):
     return path
 
 
+@pytest.mark.parametrize("at_once", [1, 10**6], ids=["one by one", "all at once"])
+def test_a_list_is_added_alike_however_much_of_it_is_indexed_at_once(
+    folder, tmp_path, monkeypatch, at_once
+):
+    monkeypatch.setattr("assistant.ingestion.CHUNK_CHARACTERS", at_once)
+    seen, again, new, other = "Seen once.", "Seen again.", "Seen anew.", "Seen elsewhere."
+    address = "https://example.org/whale"
+    with folder.open() as assistant:
+        first = records(
+            tmp_path / "w.jsonl",
+            {"_id": "a", "title": "Whale", "text": seen}, {"_id": "b", "title": "Whale", "text": seen},
+            {"_id": "c", "title": "Whale", "text": again, "url": address},
+        )  # fmt: skip
+        plan = assistant.add([first])
+        assert [(c.kind, c.path, bool(c.offered)) for c in plan.changes] == [
+            ("new", "w/a.md", False), ("new", "w/c.md", False), ("unchanged", "w/a.md", True)
+        ]  # fmt: skip
+        second = records(
+            tmp_path / "w.jsonl",
+            {"_id": "a", "title": "Whale", "text": new}, {"_id": "b", "title": "Whale", "text": new},
+            {"_id": "d", "title": "Whale", "text": other, "url": address},
+        )  # fmt: skip
+        plan = assistant.add([second])
+        assert [(c.kind, c.path, bool(c.offered)) for c in plan.changes] == [
+            ("changed", "w/a.md", False), ("changed", "w/c.md", False), ("unchanged", "w/a.md", True)
+        ]  # fmt: skip
+        texts = {a.path: assistant.article(a.id).text for a in assistant.articles()}
+        assert texts == {"w/a.md": new, "w/c.md": other}
+        assert set(kinds(assistant.add([second])).values()) == {"unchanged"}
+        assert assistant.plan().empty
+
+
 def test_a_word_file_becomes_markdown_that_can_be_corrected(folder, tmp_path):
     report = word_file(tmp_path / "report.docx", "The walrus census found ninety animals.")
     with folder.open() as assistant:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -178,6 +179,41 @@ def test_damaged_chroma_files_are_rebuilt_while_questions_are_answered(folder, d
         with folder.open() as assistant:
             assert assistant.mend_chroma()
             assert assistant.mend_chroma() == []
+
+
+def test_who_is_closed_while_it_fills_chroma_goes_on_there(folder, monkeypatch):
+    from chromadb.api.models.Collection import Collection
+
+    for number in range(150):
+        folder.write(f"{number}.txt", story(number, 0))
+    add, given, begun, closed = Collection.add, [], threading.Event(), threading.Event()
+
+    def added(collection, ids, embeddings):
+        add(collection, ids, embeddings)
+        given.extend(ids)
+        begun.set()
+        assert closed.wait(60)
+
+    monkeypatch.setattr(Collection, "add", added)
+    with folder.open() as assistant:
+        assistant.sync()
+        passages = sum(a.passages for a in assistant.articles())
+        warming = threading.Thread(target=assistant.warm)
+        warming.start()
+        assert begun.wait(60)
+        closing = threading.Thread(target=assistant.close)
+        closing.start()
+        assert assistant._vectors._closing.wait(60)
+        closed.set()
+        warming.join()
+        closing.join()
+    assert 0 < len(given) < passages
+    assert len(check(folder)) == 150
+    with folder.open() as assistant:
+        assistant.warm()
+        assert assistant.mend_chroma() == []
+        assert len(given) == len(set(given)) == passages
+    assert len(check(folder)) == 150
 
 
 def parts(findings):

@@ -30,6 +30,7 @@ from .conftest import WordEmbedder
 STORIES = 300
 """Of a passage each: two batches."""
 
+TABLES = Path(__file__).parent.parent / "assistant"
 NAMES = [f"name{number}" for number in range(STORIES)]
 
 
@@ -370,6 +371,24 @@ def test_a_model_that_lacks_a_vector_is_not_switched_to(indexed, models):
         assert not store.switch(AnsweringModel("another"))
         assert cosines(assistant, "name7") == indexed.by_old
         store.close()
+
+
+@pytest.mark.parametrize("older", [1, 2])
+def test_an_upgraded_index_has_the_tables_of_a_new_one(tmp_path, older):
+    new = Store(tmp_path / "new")
+    expected = new.schema()
+    new.close()
+    (tmp_path / "old").mkdir()
+    old = sqlite3.connect(tmp_path / "old" / "store.sqlite3")
+    old.executescript((Path(__file__).parent / "format_1.sql").read_text())
+    for version in range(1, older):
+        old.executescript((TABLES / f"store_from_{version}.sql").read_text())
+    old.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(older),))
+    old.commit()
+    old.close()
+    upgraded = Store(tmp_path / "old")
+    assert upgraded.schema() == expected
+    upgraded.close()
 
 
 def test_an_index_of_format_1_keeps_its_vectors_and_its_model(folder):
