@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -45,6 +46,9 @@ class Incoming:
     content: bytes
     origin: str
     """Where it came from: a path, ``path#name`` of one of many, an address."""
+    replaces: tuple[str, ...] = ()
+    """`version_of` the files that it may take the place of: another was corrected by a person. Any
+    file, if empty."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Limits:
     """Seconds for one page."""
     allow_private: bool
     """Addresses of one's own network may be fetched."""
+
+
+def version_of(content: bytes) -> str:
+    """What tells one state of a file from another."""
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def is_address(source: Path | str) -> bool:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 from assistant.adding import (
@@ -19,6 +18,7 @@ from assistant.adding import (
     from_file,
     is_address,
     page_at,
+    version_of,
 )
 from assistant.corpus import Corpus
 from assistant.errors import ArticleError, CorpusError
@@ -234,7 +234,7 @@ class Ingestion:
         date_from = version = problem = ""
         try:
             content = self.corpus.content(article.path)
-            version = _version(content)
+            version = version_of(content)
             filed = parse_article(content, article.path)
         except ArticleError as error:
             problem = f"Its file cannot be read: {error.problem}; {error.remedy}."
@@ -251,7 +251,7 @@ class Ingestion:
         """See `Assistant.correct`."""
         with self.store.writing():
             content = self.corpus.content(article.path)
-            if seen and _version(content) != seen:
+            if seen and version_of(content) != seen:
                 raise CorpusError(
                     article.path, "its file has changed since you saw it; nothing was corrected",
                     "open the article again and correct it as it is now",
@@ -317,7 +317,10 @@ class Ingestion:
             offered = "" if older == same[0] else found.origin
             return [Change("unchanged", same[0], article_id=same[1], offered=offered)]
         path = older or self.corpus.free_path(found.name, writes)
-        before[path] = self._content(path) if older else None
+        content = self._content(path) if older else None
+        if found.replaces and content is not None and version_of(content) not in found.replaces:
+            return [_failed(_corrected_here(path, found.origin))]
+        before[path] = content
         writes[path] = found.content
         places.put(found, path)
         added[path] = found.origin
@@ -371,13 +374,13 @@ class _Count:
             self.progress(Progress(self.base, max(self.total, self.base), "articles"))
 
 
+def _corrected_here(path: str, origin: str) -> ArticleError:
+    problem = f"was corrected here, and has changed at {origin} since"
+    return ArticleError(path, problem, f"`assistant add {origin}` takes the newer version")
+
+
 def _failed(error: ArticleError) -> Change:
     return Change("failed", error.subject, error=str(error))
-
-
-def _version(content: bytes) -> str:
-    """What tells one state of a file from another."""
-    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _chunks(found: Iterable[_Found], stop: threading.Event) -> Iterator[list[_Found]]:

@@ -6,11 +6,11 @@ a crash in between neither loses an article nor has one fetched twice.
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from urllib.parse import urldefrag, urlsplit
 
-from assistant.adding import Incoming, Limits, from_page, getter
+from assistant.adding import Incoming, Limits, from_page, getter, version_of
 from assistant.errors import ArticleError
 from assistant.sources.feed import (
     INTERVAL,
@@ -29,12 +29,15 @@ TRIES = 3
 """How often an article is fetched that cannot be read. Any reason may pass: pages are listed before
 they are there, and get their text later."""
 
+VERSIONS = 5
+"""Of an article, that are remembered."""
+
 _WEEK = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """An article that a feed has listed and that is not in the corpus yet."""
+    """An article that a feed has listed and that is not in the corpus yet, or has changed."""
 
     url: str
     published: str | None = None
@@ -42,6 +45,8 @@ class Wanted:
     tries: int = 0
     not_before: float = 0.0
     """Seconds since the epoch."""
+    changed: bool = False
+    """The corpus has it, and the feed says that it has changed since."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Subscription:
     followed: bool = False
     poll: Poll = Poll()
     wanted: tuple[Wanted, ...] = ()
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """`version_of` the files that each of its articles was fetched as, by address."""
 
     @property
     def next_time(self) -> float:
@@ -64,13 +71,20 @@ class Subscription:
 
     def to_json(self) -> str:
         """The state as the store keeps it."""
-        return json.dumps({"poll": asdict(self.poll), "wanted": [asdict(w) for w in self.wanted]})
+        wanted = [asdict(each) for each in self.wanted]
+        written = {url: those for url, those in self.written.items() if url in self.poll.seen}
+        return json.dumps({"poll": asdict(self.poll), "wanted": wanted, "written": written})
 
 
 def _from_json(url: str, followed: bool, state: str) -> Subscription:
     kept = json.loads(state)
-    told = kept["poll"] | {"seen": tuple(kept["poll"]["seen"])}
-    return Subscription(url, followed, Poll(**told), tuple(Wanted(**w) for w in kept["wanted"]))
+    seen = kept["poll"]["seen"]
+    if isinstance(seen, list):  # until 2026-11-25 the addresses alone
+        seen = dict.fromkeys(seen, "")
+    polled = Poll(**kept["poll"] | {"seen": seen})
+    wanted = tuple(Wanted(**each) for each in kept["wanted"])
+    written = {address: tuple(those) for address, those in kept.get("written", {}).items()}
+    return Subscription(url, followed, polled, wanted, written)
 
 
 def known_feeds(store: Store) -> dict[str, Subscription]:
@@ -162,7 +176,8 @@ class Subscriptions:
         return self._keep(feed, state, entries)
 
     def _keep(self, feed: Subscription, state: Poll, entries: tuple[Entry, ...]) -> Subscription:
-        new = (Wanted(e.url, e.published) for e in entries if not self._has(e.url))
+        listed = (Wanted(e.url, e.published, changed=e.url in feed.poll.seen) for e in entries)
+        new = (each for each in listed if self._lacks(feed, each))
         kept = replace(feed, poll=state, wanted=(*feed.wanted, *new))
         self._note(kept)
         return kept
@@ -176,17 +191,21 @@ class Subscriptions:
                 (feed.url, feed.to_json()),
             )
 
-    def _has(self, url: str) -> bool:
-        """Whether an article has this address or was fetched from it."""
+    def _lacks(self, feed: Subscription, wanted: Wanted) -> bool:
+        """Whether the corpus has no such article; of one that has changed, whether it has it, from
+        this feed: what was removed stays away, and what a person added as it is.
+        """
         find = "SELECT 1 FROM articles WHERE id = ?1 OR origin = ?1 LIMIT 1"  # the id is the url
-        return bool(self._store.rows(find, (url,)))
+        has = bool(self._store.rows(find, (wanted.url,)))
+        return has and wanted.url in feed.written if wanted.changed else not has
 
     # ---- its articles -----------------------------------------------------------------------
 
     def fetch(
         self, feed: Subscription, *, again: bool = False
     ) -> Iterator[Incoming | ArticleError]:
-        """The articles that a feed has listed and that the corpus lacks, one request a second.
+        """The articles that a feed has listed and that the corpus lacks, or has as they were before
+        they changed; one request a second.
 
         One counts as added when the next is asked for. What fails is told at the first of its
         `TRIES`, and tried again when the feed is asked again.
@@ -205,9 +224,10 @@ class Subscriptions:
                 continue
             try:
                 found = None
-                if not self._has(wanted.url):  # of another feed, by now
-                    page = polite.get(wanted.url)
-                    found = replace(from_page(page, wanted.published), origin=wanted.url)
+                if self._lacks(feed, wanted):  # else it came by another feed, or was removed
+                    found = from_page(polite.get(wanted.url), wanted.published)
+                    before = feed.written[wanted.url] if wanted.changed else ()
+                    found = replace(found, origin=wanted.url, replaces=before)
             except ArticleError as error:
                 until = self._until(feed, error)
                 if isinstance(error, UnreachableError) or _is_told_to_wait(error):
@@ -219,6 +239,8 @@ class Subscriptions:
                 continue
             if found is not None:
                 yield found
+                versions = (*feed.written.get(wanted.url, ()), version_of(found.content))
+                feed = replace(feed, written={**feed.written, wanted.url: versions[-VERSIONS:]})
             feed = self._cross_off(feed, wanted, None)
 
     def _until(self, feed: Subscription, error: ArticleError) -> float:

@@ -727,6 +727,12 @@ RDF = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns=
 FEED_URL = "https://news.example/feeds/all.xml"
 
 
+FORMS = {
+    "rss": "<rss version='2.0'><channel><title>F</title>{}</channel></rss>",
+    "atom": "<feed xmlns='http://www.w3.org/2005/Atom'><title>F</title>{}</feed>",
+}
+
+
 def items(*links, extra=""):
     listed = "".join(f"<item><title>{link}</title><link>/{link}</link>{extra}</item>" for link in links)  # fmt: skip
     return f"<rss version='2.0'><channel><title>F</title>{listed}</channel></rss>"
@@ -915,7 +921,7 @@ def ask(polite, clock):
         clock.now = max(clock.now, state.next_time)
         entries, state = poll("http://news.example/feed", state, polite, clock=clock)
         stored = json.loads(json.dumps(asdict(state)))
-        return [e.url for e in entries], Poll(**stored | {"seen": tuple(stored["seen"])})
+        return [e.url for e in entries], Poll(**stored)
 
     return ask
 
@@ -935,6 +941,57 @@ def test_a_feed_gives_each_article_once_and_is_asked_for_changes_only(web, ask):
     assert (entries, state.etag, state.problem) == (["http://news.example/c"], '"2"', "")
     conditions = [r.headers.get("if-none-match") for r in web.requests if r.path == "/feed"]
     assert conditions == [None, '"1"', '"1"']
+
+
+@pytest.mark.parametrize(
+    "was, now, handed_out",
+    [
+        ("2026-11-23", "2026-11-23", []),
+        ("2026-11-23", "2026-11-24", ["a"]),
+        ("Mon, 23 Nov 2026 07:00:00 GMT", "Mon, 23 Nov 2026 09:30:00 +0100", ["a"]),
+        ("Mon, 23 Nov 2026 07:00:00 GMT", "Mon, 23 Nov 2026 07:30:00 +0100", []),
+        ("2026-11-24", "2026-11-23", []),
+        ("", "2026-11-23", []),  # then it was not known
+        ("2026-11-23", "", []),
+        ("2026-11-23", "soon", []),
+    ],
+)
+@pytest.mark.parametrize("form", ["rss", "atom"])
+def test_an_entry_is_handed_out_again_when_the_feed_gives_it_a_later_date(
+    web, ask, form, was, now, handed_out
+):
+    def feed(date):
+        others = "".join(entry(name, "2026-11-20") for name in "bcdefg")
+        return page(FORMS[form].format(entry("a", date) + others), f"application/{form}+xml")
+
+    def entry(name, date):
+        if form == "rss":
+            return (
+                f"<item><title>{name}</title><link>/{name}</link><pubDate>{date}</pubDate></item>"
+            )
+        return (
+            f"<entry><title>{name}</title><link href='/{name}'/><updated>{date}</updated></entry>"
+        )
+
+    web.at("/feed", feed(was), feed(now))
+    assert len((state := ask(Poll()))[0]) == 7
+    again, state = ask(state[1])
+    assert again == [f"http://news.example/{name}" for name in handed_out]
+    assert ask(state)[0] == []
+
+
+def test_a_feed_that_dates_all_its_entries_anew_hands_none_out_again(web, ask):
+    def feed(day, *names):
+        return feed_page(*names, extra=f"<pubDate>2026-11-{day}</pubDate>")
+
+    web.at(
+        "/feed", feed(20, *"abcdefgh"), feed(21, *"abcdefgh"), feed(22, *"ixyz"), feed(23, *"xyz")
+    )
+    state, counts = Poll(), []
+    for _ in range(4):
+        entries, state = ask(state)
+        counts.append(len(entries))
+    assert counts == [8, 0, 4, 3]
 
 
 def test_a_feed_that_is_not_due_is_not_asked(web, polite, clock):
@@ -979,8 +1036,8 @@ def test_a_feed_is_left_alone_for_as_long_as_it_says(web, ask, clock, headers, e
 )
 def test_a_feed_that_fails_is_left_alone(web, ask, clock, reply, wait, problem):
     web.at("/feed", reply)
-    entries, state = ask(Poll(etag='"1"', seen=("x",)))
-    assert (entries, state.failures, state.seen, state.etag) == ([], 1, ("x",), '"1"')
+    entries, state = ask(Poll(etag='"1"', seen={"x": ""}))
+    assert (entries, state.failures, state.seen, state.etag) == ([], 1, {"x": ""}, '"1"')
     assert problem in state.problem
     assert state.next_time - clock.now == wait
 

@@ -66,6 +66,14 @@ class Site:
         body = f'<?xml version="1.0"?><rss version="2.0"><channel><title>F</title>{items}</channel></rss>'
         return page(body, "application/rss+xml", **headers)
 
+    def dated(self, **days):
+        items = "".join(
+            f"<item><title>{name}</title><link>/{name}</link><pubDate>2026-11-{day}</pubDate></item>"
+            for name, day in days.items()
+        )
+        body = f"<rss version='2.0'><channel><title>F</title>{items}</channel></rss>"
+        return page(body, "application/rss+xml")
+
     def article(self, name, **more):
         self.web.at(f"/{name}", page(html(f"Story {name}", f"The {name} was seen near the harbour on Tuesday by all of the fishermen.", **more)))  # fmt: skip
 
@@ -83,6 +91,22 @@ def follow(assistant, *urls, hours, every=None, start=NOW):
 def lines(plan):
     told = [f"{c.kind} {c.path or c.article_id}" for c in plan.changes if c.kind != "failed"]
     return [*told, *(f"failed {c.error}" for c in plan.failures), *plan.notes]
+
+
+WHERE = "Where was the whale seen on Tuesday?"
+
+
+@pytest.fixture
+def changed(site, at_home):
+    """Two articles of a feed are in the corpus, then the feed says that one has changed."""
+    site.web.at("/feed", site.dated(whale=20, seal=20), site.dated(whale=21, seal=20))
+    site.article("seal")
+    whale, other = (
+        page(html("Story whale", f"The whale was seen near the {place} on Tuesday by all of them."))
+        for place in ("harbour", "lighthouse")
+    )
+    site.web.at("/whale", whale, other)
+    return lambda **more: follow(at_home, site.url("/feed"), **more)
 
 
 @pytest.fixture
@@ -105,6 +129,60 @@ def test_a_followed_feed_gives_each_article_once_and_is_asked_for_changes_only(s
     conditions = [r.headers.get("if-none-match") for r in web.requests if r.path == "/feed"]
     assert conditions[:3] == [None, '"1"', '"1"']
     assert [site.asked(f"/{name}") for name in ("whale", "seal", "otter")] == [1, 1, 1]
+
+
+def test_an_article_that_its_feed_says_has_changed_takes_the_place_of_the_old_one(
+    site, at_home, changed
+):
+    assert changed(hours=0.1)[1:] == ["new story-whale.md", "new story-seal.md"]
+    assert "harbour" in at_home.ask(WHERE).text
+    assert changed(hours=2)[1:] == ["changed story-whale.md"]
+    assert "lighthouse" in at_home.ask(WHERE).text
+    assert len(at_home.articles()) == 2
+    assert [site.asked("/whale"), site.asked("/seal")] == [2, 1]
+
+
+def test_what_a_person_corrected_is_not_overwritten_by_what_its_feed_changed(
+    site, folder, at_home, changed
+):
+    changed(hours=0.1)
+    at_home.correct(site.url("/whale"), title="The great whale")
+    url = site.url("/whale")
+    told = (
+        f"was corrected here, and has changed at {url} since; `assistant add {url}` takes the newer"
+    )
+    assert changed(hours=2)[1:] == [f"failed story-whale.md: {told} version"]
+    assert at_home.article(site.url("/whale")).title == "The great whale"
+    assert "harbour" in at_home.ask(WHERE).text
+    at_home.add([site.url("/whale")])
+    assert "lighthouse" in at_home.ask(WHERE).text
+
+
+@pytest.mark.parametrize("how", ["removed", "added by hand"])
+def test_what_was_removed_or_added_by_hand_is_left_alone_when_its_feed_changes_it(
+    site, at_home, changed, how
+):
+    if how == "added by hand":
+        at_home.add([site.url("/whale")])
+    changed(hours=0.1)
+    if how == "removed":
+        at_home.remove(site.url("/whale"))
+    assert changed(hours=2)[1:] == []
+    assert site.asked("/whale") == 1
+
+
+def test_what_an_older_program_knew_of_a_feed_is_kept(site, at_home, changed):
+    changed(hours=0.1)
+    with at_home._store.transaction() as connection:
+        [(state,)] = connection.execute("SELECT state FROM feeds").fetchall()
+        kept = json.loads(state)
+        del kept["written"]
+        kept["poll"]["seen"] = list(kept["poll"]["seen"])
+        connection.execute("UPDATE feeds SET state = ?", (json.dumps(kept),))
+    assert changed(hours=2)[1:] == []
+    site.web.at("/feed", site.dated(otter=22, whale=21, seal=20))
+    site.article("otter")
+    assert follow(at_home, hours=4)[1:] == ["new story-otter.md"]
 
 
 def test_begun_anew_it_goes_on_with_what_was_followed_and_asks_when_it_is_due(site, folder):

@@ -4,8 +4,8 @@ import codecs
 import io
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,7 @@ INTERVAL = 30 * 60.0
 _DAY = 24 * 3600.0
 _AWAY = 3600.0
 _SEEN = 1000
+_FEW = 3
 _SUMMARY = 1000
 _PROLOGUE = (("<?", "?>"), ("<!--", "-->"), ("<!", ">"))
 _ROOTS = ("rss", "feed", "rdf")
@@ -53,6 +54,8 @@ class Entry:
     """ISO date, or date and time; None when the feed does not say. Never guessed."""
     summary: str = ""
     """Plain text."""
+    changed: str = ""
+    """When it was changed or published last, as the feed says it; empty where it does not."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,11 @@ def _entry(item: Any, base: str, atom: bool) -> Entry | None:
     title = _plain(item.get("title", ""), item.get("title_detail", {}).get("type", ""))
     # dc:date, all that RSS 1.0 has, is called updated, too; Atom's `updated` is another matter.
     # The dict's own get() would take one for the other, and warn.
-    told = dict.get(item, "published") or (None if atom else dict.get(item, "updated"))
+    updated = dict.get(item, "updated")
+    published = _published(dict.get(item, "published") or (None if atom else updated))
     summary = _plain(item.get("summary", ""))[:_SUMMARY]
-    return Entry(url, title[:MAX_TITLE], _published(told), summary)
+    changed = max(_published(updated) or "", published or "")
+    return Entry(url, title[:MAX_TITLE], published, summary, changed)
 
 
 def _address(link: str, base: str) -> str | None:
@@ -350,8 +355,8 @@ class Poll:
     """It said that it will never come back (410)."""
     private: bool = False
     """It came from a private address; its entries should not be fetched from one otherwise."""
-    seen: tuple[str, ...] = ()
-    """Addresses of entries that were handed out."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of entries that were handed out, newest first, each with its `Entry.changed`."""
 
 
 def poll(
@@ -363,7 +368,7 @@ def poll(
     every: float = INTERVAL,
     limit: int = MAX_ENTRIES,
 ) -> tuple[tuple[Entry, ...], Poll]:
-    """The entries of a feed that are new since `state`, and the state after it.
+    """The entries of a feed that are new or changed since `state`, and the state after it.
 
     A feed that may not be asked yet, or never again, is not: the state comes back as it was. What
     goes wrong is told by `Poll.problem`.
@@ -386,7 +391,7 @@ def poll(
 def new_entries(
     state: Poll, fetched: Fetched, now: float, *, every: float = INTERVAL, limit: int = MAX_ENTRIES
 ) -> tuple[tuple[Entry, ...], Poll]:
-    """The entries in a feed's answer that are new since `state`, and the state after it.
+    """The entries in a feed's answer that are new or changed since `state`, and the state after it.
 
     Raises:
         ArticleError: the answer is no feed.
@@ -394,9 +399,19 @@ def new_entries(
     if fetched.not_modified:
         return (), after_answer(state, fetched, None, now, every)
     feed = parse_feed(fetched.utf8(), fetched.final_url, limit=limit)
-    known = set(state.seen)
-    new = tuple(entry for entry in feed.entries if entry.url not in known)
-    return new, after_answer(state, fetched, feed, now, every)
+    new = [entry for entry in feed.entries if entry.url not in state.seen]
+    changed = _changed(feed.entries, state.seen)
+    return (*new, *changed), after_answer(state, fetched, feed, now, every)
+
+
+def _changed(entries: Sequence[Entry], seen: Mapping[str, str]) -> list[Entry]:
+    """The entries with a later date than they were handed out with.
+
+    None where most have one: such a feed dates all of them whenever it is made.
+    """
+    known = [entry for entry in entries if seen.get(entry.url)]
+    changed = [entry for entry in known if entry.changed > seen[entry.url]]
+    return changed if len(changed) <= max(_FEW, len(known) // 2) else []
 
 
 def after_answer(
@@ -410,8 +425,9 @@ def after_answer(
     wait = max(every, min(max(fetched.max_age or 0.0, (feed and feed.ttl) or 0.0), _DAY))
     if feed is None:
         return replace(state, next_time=now + wait, failures=0, problem="", gone=False)
-    urls = [entry.url for entry in feed.entries]
-    seen = tuple(dict.fromkeys((*urls, *state.seen)))[: max(_SEEN, len(urls))]
+    listed = {entry.url: entry.changed or state.seen.get(entry.url, "") for entry in feed.entries}
+    kept = list((listed | {**state.seen, **listed}).items())
+    seen = dict(kept[: max(_SEEN, len(listed))])
     return Poll(fetched.etag, fetched.last_modified, now + wait, private=fetched.private, seen=seen)
 
 
