@@ -512,7 +512,8 @@ class Assistant:
         """Questions that the articles answer, for people who do not know what to ask."""
         generation = self._store.generation()
         if self._suggestions[0] != generation:
-            articles = [self.article(found.id) for found in self._store.articles()[:SUGGEST_FROM]]
+            newest = self._store.articles(limit=SUGGEST_FROM)
+            articles = [self.article(found.id) for found in newest]
             self._suggestions = generation, suggest(articles, self._store.abbreviations())
         return self._suggestions[1][:limit]
 

@@ -33,7 +33,7 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
-from assistant.embedding import SentenceEmbedder
+from assistant.embedding import Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article, Filter, Progress
 from assistant.store import Entry
@@ -157,44 +157,56 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure_articles(count: int, really: bool, listed: bool = False) -> dict[str, float]:
+def measure_articles(
+    count: int, folder: Path, *, really: bool = False, listed: bool = False
+) -> dict[str, float]:
     """One row of the first table, measured in this process.
 
     Args:
+        folder: where the articles and their index are, or will be; an index that is there is only
+            asked and synced.
         really: embed with the packaged model, in the place of random vectors.
         listed: the articles are added from one list, where else they are files already.
     """
-    with tempfile.TemporaryDirectory() as name:
-        corpus, data, export = Path(name, "articles"), Path(name, "data"), Path(name, "all.jsonl")
-        corpus.mkdir()
+    corpus, data = folder / "articles", folder / "data"
+    embedder = SentenceEmbedder(MODEL) if really else RandomVectors()
+    embedder.encode(["ready?"] * 2)
+    found: dict[str, float] = {"articles": count}
+    if not data.exists():
+        found |= _indexed(count, folder, embedder, listed)
+    with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
+        assistant.warm()
+        found |= _asked(assistant, corpus)
+        found |= _synced("sync", corpus, assistant.sync)
+        found["ask_after_change_ms"] = 1000 * timed(
+            lambda: assistant.retrieve("Report 7", CANDIDATES)
+        )
+    command = [sys.executable, "-c", COMMAND, "--corpus", corpus, "--data", data, "sync"]
+    quiet = partial(subprocess.run, command, check=True, capture_output=True)
+    found |= _synced("command", corpus, quiet)
+    found["peak_mb"] = peak_mb()
+    return found
+
+
+def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict[str, float]:
+    """Writes the articles and indexes them: seconds, memory, bytes."""
+    corpus, data, export = folder / "articles", folder / "data", folder / "all.jsonl"
+    corpus.mkdir()
+    if listed:
+        write_list(export, count)
+    else:
+        write(corpus, count)
+    found: dict[str, float] = {}
+    before = peak_mb()
+    with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
+        add = partial(assistant.add, [export], progress=_pace(found))
+        found["index_s"] = timed(add if listed else assistant.sync)
+        found["index_mb"] = peak_mb() - before
+        found["passages"] = assistant._store.counts()[1]
         if listed:
-            write_list(export, count)
-        else:
-            write(corpus, count)
-        found: dict[str, float] = {"articles": count}
-        embedder = SentenceEmbedder(MODEL) if really else RandomVectors()
-        embedder.encode(["ready?"] * 2)
-        before = peak_mb()
-        with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
-            add = partial(assistant.add, [export], progress=_pace(found))
-            found["index_s"] = timed(add if listed else assistant.sync)
-            found["index_mb"] = peak_mb() - before
-            found["passages"] = assistant._store.counts()[1]
-            if listed:
-                found["again_s"] = timed(lambda: assistant.add([export]))
-        size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
-        found["bytes_per_passage"] = size / found["passages"]
-        with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
-            assistant.warm()
-            found |= _asked(assistant, corpus)
-            found |= _synced("sync", corpus, assistant.sync)
-            found["ask_after_change_ms"] = 1000 * timed(
-                lambda: assistant.retrieve("Report 7", CANDIDATES)
-            )
-        command = [sys.executable, "-c", COMMAND, "--corpus", corpus, "--data", data, "sync"]
-        found |= _synced("command", corpus, partial(subprocess.run, command, check=True))
-        found["peak_mb"] = peak_mb()
-        return found
+            found["again_s"] = timed(lambda: assistant.add([export]))
+    size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    return found | {"bytes_per_passage": size / found["passages"]}
 
 
 def _pace(found: dict[str, float]) -> Callable[[Progress], None]:
@@ -287,15 +299,15 @@ def measure_growth(passages: int, folder: Path) -> dict[str, float]:
 
 
 @contextmanager
-def _kept(kept: Path | None, passages: int) -> Iterator[Path]:
-    """A folder for so many passages: one that stays, or one for the moment."""
-    if kept is not None:
-        folder = kept / str(passages)
+def _kept(keep: Path | None, name: str) -> Iterator[Path]:
+    """A folder for a measurement: one that stays, or one for the moment."""
+    if keep is not None:
+        folder = keep / name
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
+    with tempfile.TemporaryDirectory() as passing:
+        yield Path(passing)
 
 
 def _fill(assistant: Assistant, passages: int) -> None:
@@ -328,7 +340,7 @@ def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
 @click.option("--dataset", type=click.Path(path_type=Path), help="folder of a data set")
 @click.option("--real", default=1000, show_default=True, help="up to so many are really embedded")
 @click.option(
-    "--keep", type=click.Path(path_type=Path), help="folder that keeps the second table's stores"
+    "--keep", type=click.Path(path_type=Path), help="folder that keeps articles and indexes"
 )
 @click.option("--only", default="", hidden=True)
 def main(
@@ -343,13 +355,14 @@ def main(
     """Print a JSON line for each measurement; each runs in a process of its own."""
     if only:
         kind, of = only.split(":", 1)
-        if kind in ("articles", "list"):
-            row = measure_articles(int(of), int(of) <= real, kind == "list")
-        elif kind == "growth":
-            with _kept(keep, int(of)) as folder:
+        with _kept(keep, f"{kind}-{of}") as folder:
+            if kind == "growth":
                 row = measure_growth(int(of), folder)
-        else:
-            row = measure_dataset(Path(of))
+            elif kind == "dataset":
+                row = measure_dataset(Path(of))
+            else:
+                really, listed = int(of) <= real, kind == "list"
+                row = measure_articles(int(of), folder, really=really, listed=listed)
         print(json.dumps({name: round(value, 3) for name, value in row.items()}))
         return
     jobs = [f"articles:{n}" for n in sizes] + [f"list:{n}" for n in lists]
