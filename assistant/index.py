@@ -199,12 +199,16 @@ class Index:
         """
         self.put(plan, origins=origins, progress=progress)
         if not plan.empty:
-            self.finish()
+            self.finish(progress)
 
-    def finish(self) -> None:
-        """What is left to do after `put`; it takes the longer the larger the index is."""
+    def finish(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """What is left to do after `put`; it takes the longer the larger the index is.
+
+        Args:
+            progress: told how many of many new passages Chroma has.
+        """
         self.store.forget_unused_vectors()
-        self.vectors.catch_up()
+        self.vectors.catch_up(progress)
 
     def put(
         self,

@@ -106,8 +106,8 @@ class Ingestion:
             indexed += (replace(change, article=None) for change in plan)  # or all texts are held
             others += rest
             count.base += len(chunk)
-        if indexed:
-            self.index.finish()
+        if not Plan(tuple(indexed)).empty:
+            self.index.finish(progress)
         notes: list[str] = []
         for url in addresses:
             if stop.is_set():

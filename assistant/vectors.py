@@ -19,7 +19,7 @@ Chroma holds the vectors of the model that the store names, and starts anew when
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from assistant.embedding import Vectors
 from assistant.errors import StoreError
+from assistant.schema import Progress
 from assistant.store import Store
 
 if TYPE_CHECKING:
@@ -223,11 +224,14 @@ class VectorIndex:
         """True while this process owns Chroma and searches it."""
         return self._followed is not None
 
-    def follow(self) -> bool:
+    def follow(self, progress: Callable[[Progress], None] | None = None) -> bool:
         """Brings Chroma up to the store; False when another process owns it.
 
         Returns at once when there is nothing to do. The owner keeps it until `close`, which ends
         it early: the next one goes on there. Killed, the folder is built anew.
+
+        Args:
+            progress: told after each batch that was added.
 
         Raises:
             StoreError: Chroma's folder cannot be written.
@@ -238,13 +242,13 @@ class VectorIndex:
             with self._errors():
                 followed = self._followed or self._reopened()
                 if followed is None or followed.generation != self._store.generation():
-                    followed = self._brought_up(followed)
+                    followed = self._brought_up(followed, progress)
                     self._remove_other_folders(followed.folder)
             with self._refreshing:
                 self._followed = followed
             return True
 
-    def catch_up(self) -> None:
+    def catch_up(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Brings Chroma up to the store in the background where this process owns it, at once where
         it lacks `WORTH` passages, else not: whoever serves questions does it then.
 
@@ -258,7 +262,7 @@ class VectorIndex:
         fresh = state is not None and state["model"] == self._answering()
         highest = state.get("highest", 0) if state is not None and fresh else 0
         if int(np.count_nonzero(self._store.numbers() > highest)) >= WORTH:
-            self.follow()
+            self.follow(progress)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -364,7 +368,9 @@ class VectorIndex:
         if state is not None and whole:
             self._save(state | {"files": _digests(self._folder / followed.folder)})
 
-    def _brought_up(self, followed: _Followed | None) -> _Followed:
+    def _brought_up(
+        self, followed: _Followed | None, progress: Callable[[Progress], None] | None = None
+    ) -> _Followed:
         """Deletes what is gone, adds what is new; in a new folder if need be."""
         with self._store.snapshot():
             generation, model = self._store.generation(), self._answering()
@@ -376,7 +382,7 @@ class VectorIndex:
             with self._refreshing:
                 self._followed = None
             self._close(followed)
-            return self._brought_up(None)
+            return self._brought_up(None, progress)
         folder = followed.folder if followed else self._new_folder()
         kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
         state: dict[str, Any] = {
@@ -390,8 +396,14 @@ class VectorIndex:
             )
             for ids in _batches(gone):
                 collection.delete(ids=[str(number) for number in ids])
-            given = self._give(collection, model, followed.highest if followed else 0)
-            numbers = np.concatenate([kept, given])
+            above = followed.highest if followed else 0
+            done, total, parts = 0, int(np.count_nonzero(live > above)), [kept]
+            for ids in self._given(collection, model, above):
+                parts.append(ids)
+                done += len(ids)
+                if progress is not None:
+                    progress(Progress(done, max(total, done), "passages in the vector index"))
+            numbers = np.concatenate(parts)
             highest = numbers[-1] if len(numbers) else 0
             if not self._closing.is_set():
                 state["generation"] = generation
@@ -399,18 +411,20 @@ class VectorIndex:
             state["highest"] = int(highest)
         return _Followed(client, collection, folder, model, numbers, deleted, state["generation"])
 
-    def _give(self, collection: "Collection", model: str, above: int) -> NDArray[np.int64]:
-        """Adds the vectors of passages above a number to Chroma, all or until `close`; which."""
-        given = [np.zeros(0, dtype=np.int64)]
+    def _given(
+        self, collection: "Collection", model: str, above: int
+    ) -> Iterator[NDArray[np.int64]]:
+        """Adds the vectors of passages above a number to Chroma, until `close`: those of each batch
+        once it is there.
+        """
         while len((page := self._store.vectors(model, above, PAGE))[0]):
             numbers, matrix = page
             for ids, vectors in zip(_batches(numbers), _batches(matrix), strict=True):
                 if self._closing.is_set():
-                    return np.concatenate(given)
+                    return
                 collection.add(ids=[str(number) for number in ids], embeddings=vectors)
-                given.append(ids)
+                yield ids
             above = int(numbers[-1])
-        return np.concatenate(given)
 
     @contextmanager
     def _sealed(self, state: dict[str, Any]) -> Iterator[None]:

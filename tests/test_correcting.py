@@ -317,6 +317,22 @@ def files_and_articles(folder, assistant):
     return files, {a.path for a in assistant.articles()}
 
 
+@pytest.mark.parametrize("worth, told", [(60, True), (61, False)])
+def test_after_a_long_import_the_vector_index_is_filled_once_and_that_is_told(
+    folder, tmp_path, monkeypatch, worth, told
+):
+    monkeypatch.setattr("assistant.vectors.WORTH", worth)
+    monkeypatch.setattr("assistant.ingestion.CHUNK_CHARACTERS", 500)
+    seen = []
+    with folder.open() as assistant:
+        assistant.add([whales(tmp_path / "w.jsonl", 60)], progress=seen.append)
+        units = list(dict.fromkeys(step.unit for step in seen))
+        assert units == ["articles", "passages in the vector index"][: 1 + told]
+        if told:
+            assert [s.done for s in seen if s.unit == units[1]] == [60]
+        assert assistant.ask("What did whale 7 eat?").passages[0].passage.article_id == "w/7.md"
+
+
 def test_progress_counts_articles_to_the_end(folder, tmp_path):
     seen = []
     with folder.open() as assistant:
