@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate
 from typing import Literal
 
@@ -42,10 +43,13 @@ NEAR_DUPLICATE = 0.85
 """Jaccard similarity of two passages' words from which they count as copies of one text."""
 
 FEW = 5_000
-"""Passages that a filter leaves below which each vector is looked at."""
+"""Passages that a filter leaves up to which only they are searched; of more, what is found among
+all is sifted."""
 
 MOST = 2_000
-"""Nearest passages that are sifted by a filter; if too few pass, each is looked at after all."""
+"""Nearest passages that are sifted; if too few pass, each vector is looked at after all."""
+
+ALL = -1
 
 EVERYTHING = Filter()
 
@@ -73,6 +77,16 @@ def convex_combination(
 
 
 @dataclass(frozen=True)
+class _Allowed:
+    """What a filter lets through."""
+
+    numbers: NDArray[np.int64]
+    """Of passages, ascending."""
+    enough: int
+    """So many of all passages hold twice `DEPTH` of them, where they are spread evenly."""
+
+
+@dataclass(frozen=True)
 class Retriever:
     """Finds the passages of a question; any thread."""
 
@@ -86,9 +100,7 @@ class Retriever:
     """Spell out the short forms of a question."""
     reranker: Reranker | None = None
     """Orders the best of both searches anew."""
-    _allowed: LRUCache[tuple[int, Filter], NDArray[np.int64]] = field(
-        default_factory=lambda: LRUCache(32)
-    )
+    _allowed: LRUCache[tuple[int, Filter], _Allowed] = field(default_factory=lambda: LRUCache(32))
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
 
     def search(
@@ -119,7 +131,7 @@ class Retriever:
             frequencies = self.lexical.document_frequencies(terms)
         query = Query(question, expansion.question, expansion.text)
         among = self._among(within) if within else None
-        if among is not None and not len(among):
+        if among is not None and not len(among.numbers):
             return query, ()
         # Beside each other: SQLite and the model both leave Python's lock.
         matching = self._beside.submit(self._lexical, expansion, frequencies, among, languages)
@@ -178,47 +190,72 @@ class Retriever:
             lambda word: next(iter(foreign_terms(word, language)), "").removesuffix(end),
         )
 
-    def _among(self, within: Filter) -> NDArray[np.int64]:
+    def _among(self, within: Filter) -> _Allowed:
         """The passages that a filter lets through; looked up once for each state of the corpus."""
         key = self.store.generation(), within
         found = self._allowed.get(key)
         if found is None:
-            found = self._allowed[key] = self.store.numbers_within(within)
+            numbers = self.store.numbers_within(within)
+            enough = 2 * DEPTH * self.store.counts()[1] // max(len(numbers), 1)
+            found = self._allowed[key] = _Allowed(numbers, enough)
         return found
 
     def _dense(
-        self, vector: Vectors, model: str, among: NDArray[np.int64] | None
+        self, vector: Vectors, model: str, among: _Allowed | None
     ) -> list[tuple[int, float]]:
-        """The nearest passages; of few, each is looked at, of many the nearest are sifted."""
+        """The nearest passages; of few, each is looked at."""
         if among is None:
             return self.vectors.search(vector, DEPTH, model)
-        if len(among) > FEW:
-            asked = min(MOST, 2 * DEPTH * self.store.counts()[1] // len(among))
-            found = self.vectors.search(vector, asked, model)
-            allowed = set(among.tolist())
-            kept = [(number, score) for number, score in found if number in allowed]
-            if len(kept) >= DEPTH:
-                return kept
+        if len(among.numbers) > FEW:
+            limits = (min(MOST, among.enough), MOST)
+            found = _sifted(lambda n: self.vectors.search(vector, n, model), among, limits)
+            if found is not None:
+                return found
         cosines: dict[int, float] = {}
-        for start in range(0, len(among), 500):
-            cosines |= self.vectors.cosines(vector, among[start : start + 500].tolist(), model)
+        for start in range(0, len(among.numbers), 500):
+            some = among.numbers[start : start + 500].tolist()
+            cosines |= self.vectors.cosines(vector, some, model)
         return sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
 
     def _lexical(
         self,
         expansion: Expansion,
         frequencies: dict[str, int],
-        among: NDArray[np.int64] | None,
+        among: _Allowed | None,
         languages: Sequence[str] = (),
     ) -> list[tuple[int, float]]:
         if self.mode == "dense":
             return []
-        allowed = None if among is None else among.tolist()
         best: dict[int, float] = {}
         for expression in match_expressions(expansion, frequencies, languages):
-            for number, score in self.lexical.match(expression, DEPTH, allowed):
+            for number, score in self._matching(expression, among):
                 best[number] = max(score, best.get(number, 0.0))
         return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:DEPTH]
+
+    def _matching(self, expression: str, among: _Allowed | None) -> list[tuple[int, float]]:
+        if among is None:
+            return self.lexical.match(expression, DEPTH)
+        if len(among.numbers) <= FEW:
+            return self.lexical.match(expression, DEPTH, among.numbers.tolist())
+        match = partial(self.lexical.match, expression)
+        return _sifted(match, among, (among.enough, ALL)) or []
+
+
+def _sifted(
+    search: Callable[[int], list[tuple[int, float]]], among: _Allowed, limits: Sequence[int]
+) -> list[tuple[int, float]] | None:
+    """The best `DEPTH` of what a search finds that pass a filter; None where there may be more that
+    pass than it found within each of the limits.
+    """
+    allowed = among.numbers
+    for limit in limits:
+        found = search(limit)
+        numbers = np.array([number for number, _ in found], dtype=np.int64)
+        places = np.minimum(np.searchsorted(allowed, numbers), len(allowed) - 1)
+        passed = np.flatnonzero(allowed[places] == numbers)[:DEPTH]
+        if len(passed) == DEPTH or limit == ALL or len(found) < limit:
+            return [found[place] for place in passed]
+    return None
 
 
 def _stems(expansion: Expansion) -> tuple[str, ...]:

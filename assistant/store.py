@@ -230,7 +230,7 @@ class Store(Database):
 
     def languages(self) -> list[str]:
         """The languages of the articles, those of most articles first."""
-        return self._values("SELECT language FROM articles")
+        return self._values("SELECT language, 1 FROM articles")
 
     def article(self, article_id: str) -> Article | None:
         """One article with its text."""
@@ -263,26 +263,30 @@ class Store(Database):
     def numbers_within(self, within: Filter) -> NDArray[np.int64]:
         """The numbers of the live passages of articles that a filter lets through, ascending."""
         where, parameters = _where(within)
+        # Two look-ups in indexes: a join reads every article, past its text, ten times as long.
         rows = self.rows(
-            f"""SELECT p.number FROM passages p JOIN articles a ON a.number = p.article
-                WHERE {where} ORDER BY p.number""",
+            f"""SELECT number FROM passages
+                WHERE article IN (SELECT a.number FROM articles a WHERE {where})""",
             parameters,
         )
-        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+        return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
 
     def sources(self) -> list[str]:
         """The outlets of the articles, those with most articles first."""
-        return self._values("SELECT source FROM articles")
+        return self._values("SELECT source, 1 FROM articles")
 
     def authors(self) -> list[str]:
         """The authors of the articles, those with most articles first."""
-        return self._values("SELECT e.value FROM articles, json_each(articles.authors) e")
+        return self._values(
+            """SELECT e.value, f.many FROM json_each(f.authors) e,
+                      (SELECT authors, count(*) AS many FROM articles GROUP BY authors) f"""
+        )
 
     def _values(self, select: str) -> list[str]:
-        """What a SELECT of one column gives, each once, the most frequent first."""
+        """The values that a SELECT of values and counts gives, the most frequent first."""
         rows = self.rows(
-            f"""WITH found(value) AS ({select}) SELECT value FROM found WHERE value IS NOT NULL
-                GROUP BY value ORDER BY count(*) DESC, value"""
+            f"""WITH found(value, many) AS ({select}) SELECT value FROM found
+                WHERE value IS NOT NULL GROUP BY value ORDER BY sum(many) DESC, value"""
         )
         return [str(row[0]) for row in rows]
 

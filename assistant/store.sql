@@ -23,6 +23,7 @@ CREATE TABLE abbreviations (
 CREATE INDEX abbreviations_of_article ON abbreviations (article);
 CREATE INDEX articles_of_origin ON articles (origin);
 CREATE INDEX articles_of_digest ON articles (digest);
+CREATE INDEX articles_of_authors ON articles (authors);
 CREATE TABLE feeds (url TEXT PRIMARY KEY, followed INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE TABLE uncompared (article INTEGER PRIMARY KEY REFERENCES articles ON DELETE CASCADE);
 CREATE TRIGGER articles_added AFTER INSERT ON articles BEGIN

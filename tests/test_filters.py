@@ -115,11 +115,21 @@ def test_a_person_can_do_without_the_time(whales):
     assert found(whales, "Where was the whale seen in May?", narrow=False) == ALL
 
 
-def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch):
-    within = Filter(sources=("Daily Post",))
-    few = [s.passage.number for s in whales.retrieve("whale in the bay", 10, within)]
+@pytest.mark.parametrize("most", [1, 2, 100])
+@pytest.mark.parametrize("depth", [1, 2, 50])
+@pytest.mark.parametrize("question", ["whale in the bay", "church", "krill in June", "zebra"])
+def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch, question, depth, most):
+    def found():
+        passages = whales.retrieve(question, 10, Filter(sources=("Daily Post",)))
+        return [(s.passage.number, s.dense_rank, s.lexical_rank) for s in passages]
+
+    monkeypatch.setattr("assistant.retrieval.DEPTH", depth)
+    few = found()
+    assert few
     monkeypatch.setattr("assistant.retrieval.FEW", 1)
-    assert [s.passage.number for s in whales.retrieve("whale in the bay", 10, within)] == few
+    monkeypatch.setattr("assistant.retrieval.MOST", most)
+    whales._retriever._allowed.clear()
+    assert found() == few
 
 
 def test_outlets_are_listed_by_how_many_articles_they_have(whales):
