@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from assistant.schema import Answer, Plan, Progress
+    from collections.abc import Sequence
+
+    from assistant.schema import Answer, ChangeKind, Plan, Progress
+
+
+MOST_LINES = 100
+"""Of one kind."""
 
 
 def print_plan(plan: "Plan", as_json: bool) -> None:
@@ -30,8 +36,9 @@ def print_event(plan: "Plan", as_json: bool) -> None:
 
 
 def _print_changes(plan: "Plan") -> None:
-    for change in plan.of("new", "changed", "moved", "removed"):
-        click.echo(f"{change.kind:9} {change.path}")
+    kinds: tuple[ChangeKind, ...] = ("new", "changed", "moved", "removed")
+    for kind in kinds:
+        _print_lines([f"{kind:9} {change.path}" for change in plan.of(kind)], f"{kind:9}")
     print_likenesses(plan)
     print_failures(plan)
     for note in plan.notes:
@@ -40,8 +47,15 @@ def _print_changes(plan: "Plan") -> None:
 
 def print_likenesses(plan: "Plan") -> None:
     """The articles that are nearly the same as others."""
-    for line in plan.likenesses:
-        click.echo(f"copy      {line}")
+    _print_lines([f"copy      {line}" for line in plan.likenesses], "copy     ")
+
+
+def _print_lines(lines: "Sequence[str]", kind: str, err: bool = False) -> None:
+    """Lines of one kind; of very many the first."""
+    for line in lines[:MOST_LINES]:
+        click.echo(line, err=err)
+    if len(lines) > MOST_LINES:
+        click.echo(f"{kind} … and {len(lines) - MOST_LINES:,} more; --json lists all", err=err)
 
 
 def _plan_as_json(plan: "Plan") -> dict[str, Any]:
@@ -90,8 +104,8 @@ def print_waiting(message: str) -> None:
 
 
 def print_failures(plan: "Plan") -> None:
-    for change in plan.failures:
-        click.echo(f"failed    {change.error}", err=True)
+    lines = [f"failed    {change.error}" for change in plan.failures]
+    _print_lines(lines, "failed   ", err=True)
 
 
 def print_json(value: object) -> None:

@@ -22,6 +22,22 @@ def run(*arguments, corpus=None):
     )  # fmt: skip
 
 
+def test_of_very_many_changes_the_first_are_listed_and_json_has_all(folder):
+    for number in range(130):
+        folder.write(f"{number:03}.txt", f"Whale {number} was seen.")
+        folder.write(f"b{number:03}.txt", b"\0\1")
+    done = run("sync", "--dry-run", corpus=folder.root)
+    listed = done.stdout.splitlines()
+    assert listed[:2] == ["new       000.txt", "new       001.txt"]
+    assert listed[99:101] == ["new       099.txt", "new       … and 30 more; --json lists all"]
+    assert len(listed) == 102
+    failed = done.stderr.splitlines()
+    assert failed[-1] == "failed    … and 30 more; --json lists all"
+    assert len(failed) == 101
+    done = run("sync", "--dry-run", "--json", corpus=folder.root)
+    assert len(json.loads(done.stdout)["changes"]) == 260
+
+
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_teaches_with_two_examples_and_loads_nothing_heavy(command):
     code = (
