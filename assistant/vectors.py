@@ -385,8 +385,10 @@ class VectorIndex:
             return self._brought_up(None, progress)
         folder = followed.folder if followed else self._new_folder()
         kept = followed.numbers[np.isin(followed.numbers, live)] if followed else live[:0]
+        newest = int(live[-1]) if len(live) else 0
         state: dict[str, Any] = {
             "folder": folder, "model": model, "deleted": deleted, "generation": _UNFINISHED,
+            "highest": newest,
         }  # fmt: skip
         with self._sealed(state):
             client, collection = (
@@ -404,11 +406,11 @@ class VectorIndex:
                 if progress is not None:
                     progress(Progress(done, max(total, done), "passages in the vector index"))
             numbers = np.concatenate(parts)
-            highest = numbers[-1] if len(numbers) else 0
+            highest = int(numbers[-1]) if len(numbers) else 0
             if not self._closing.is_set():
                 state["generation"] = generation
-                highest = max(highest, live[-1] if len(live) else 0)
-            state["highest"] = int(highest)
+                highest = max(highest, newest)
+            state["highest"] = highest
         return _Followed(client, collection, folder, model, numbers, deleted, state["generation"])
 
     def _given(
