@@ -279,7 +279,8 @@ class Assistant:
             return "loading the models …"
         articles, passages = self._store.counts()
         note = self._switch.note or self.model_problem()
-        return f"ready: {articles:,} articles, {passages:,} passages" + (f"; {note}" if note else "")
+        ready = f"ready: {articles:,} articles, {passages:,} passages"
+        return f"{ready}; {note}" if note else ready
 
     # ---- the articles -----------------------------------------------------------------------
 
