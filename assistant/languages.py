@@ -7,6 +7,7 @@ search knows of languages.
 import re
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,10 @@ LATIN = frozenset(STEMMERS) - frozenset("ar el fa hi hy ne ru ta yi".split())
 
 MIN_PROBABILITY = 0.8
 """Of a language, on average over the pieces of a text, below which it is not named."""
+
+SURE = 0.95
+"""From which the first, the middle and the last piece decide alone: of 1,850 news articles each has
+the same language as by all pieces, in a third of the time."""
 
 PIECE, PIECES, SHORTEST = 500, 8, 250
 """Characters of a piece, most pieces that are looked at, spread evenly over the text, and least
@@ -98,13 +103,23 @@ def language_of(text: str) -> str | None:
     step = max(SHORTEST, len(text) // PIECES)
     whole = range(0, max(len(text) - SHORTEST // 2, 1), step)  # a short rest says little
     pieces = [text[at : at + min(step, PIECE)] for at in whole][:PIECES]
+    if len(pieces) > 3:
+        best, share = _most_likely([pieces[0], pieces[len(pieces) // 2], pieces[-1]])
+        if share >= SURE:
+            return None if best == NO_LANGUAGE else best
+    best, share = _most_likely(pieces)
+    certain = best != NO_LANGUAGE and share >= MIN_PROBABILITY
+    return best if certain else None
+
+
+def _most_likely(pieces: Sequence[str]) -> tuple[str, float]:
+    """The language of most pieces, by their probabilities, and its share."""
     shares: Counter[str] = Counter()
     for piece in pieces:
         for code, probability in _identifier().rank(piece)[:3]:
             shares[code] += probability / len(pieces)
     best = max(shares, key=shares.__getitem__, default=NO_LANGUAGE)
-    certain = best != NO_LANGUAGE and shares[best] >= MIN_PROBABILITY
-    return best if certain else None
+    return best, shares[best]
 
 
 def _identifier() -> Any:
