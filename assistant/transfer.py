@@ -15,12 +15,14 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from assistant.corpus import Corpus
 from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError
@@ -158,7 +160,8 @@ def import_corpus(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CorpusError(folder, "is not empty", "name a new folder with --corpus or --data")
     inside = data.is_relative_to(corpus)
-    with _writing_to(corpus), ExitStack() as undo:
+    made = [corpus] if inside else [corpus, data]
+    with _writing_to(corpus), _alone(made), ExitStack() as undo:
         staged = _beside(corpus, undo)
         index = staged / data.relative_to(corpus) if inside else _beside(data, undo)
         index.mkdir(parents=True, exist_ok=True)
@@ -175,11 +178,38 @@ def import_corpus(
     return Transfer(str(corpus), len(entries) - 1, *counts, source.stat().st_size)
 
 
+def _beginning(folder: Path) -> str:
+    """How the names of the folders begin that an import fills in its place."""
+    return f".{folder.absolute().name}.importing-"
+
+
+@contextmanager
+def _alone(folders: Sequence[Path]) -> Iterator[None]:
+    """Keeps other imports away, and removes what those have left that were killed."""
+    corpus = folders[0]
+    for folder in folders:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    path = corpus.absolute().parent / f"{_beginning(corpus)}lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        problem = "another process is importing into it"
+        raise CorpusError(corpus, problem, "wait until it is done") from None
+    try:
+        for folder in folders:
+            for other in folder.absolute().parent.iterdir():
+                if other.name.startswith(_beginning(folder)) and other.is_dir():
+                    shutil.rmtree(other, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+        path.unlink(missing_ok=True)
+
+
 def _beside(folder: Path, undo: ExitStack) -> Path:
     """A new folder on the same disk, which goes away again if anything fails."""
-    parent = folder.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.importing-", dir=parent))
+    made = Path(tempfile.mkdtemp(prefix=_beginning(folder), dir=folder.absolute().parent))
     undo.callback(shutil.rmtree, made, ignore_errors=True)
     made.chmod(0o755)
     return made

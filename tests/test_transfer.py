@@ -5,8 +5,10 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import tarfile
 from hashlib import blake2b
+from pathlib import Path
 
 import pytest
 
@@ -263,6 +265,42 @@ def test_each_damaged_byte_of_an_article_is_noticed(exported, tmp_path):
     exported.write_bytes(content[:at] + b"t" + content[at + 1 :])
     with pytest.raises(CorpusError, match="not as it was exported"):
         import_corpus(exported, tmp_path / "there", tmp_path / "there" / ".assistant")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from assistant.transfer import import_corpus
+def kill(step):
+    if step.done == 2:
+        print("half", flush=True)
+        sys.stdin.readline()
+import_corpus(*map(Path, sys.argv[1:]), kill)
+"""
+
+
+@pytest.mark.parametrize("data", ["there/.assistant", "apart"])
+def test_what_a_killed_import_left_is_removed_by_the_next_and_two_at_once_are_refused(
+    exported, tmp_path, data
+):
+    place = tmp_path / "place"
+    place.mkdir()
+    folders = [str(exported), str(place / "there"), str(place / data)]
+    (place / ".there.importing-of-mine").write_text("a file of somebody")
+    first = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *folders], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert first.stdout.readline() == "half\n"
+    with pytest.raises(CorpusError, match="another process is importing"):
+        import_corpus(*map(Path, folders))
+    first.kill()
+    first.communicate()
+    left = {path.name for path in place.iterdir()}
+    assert len(left) > 2
+    import_corpus(*map(Path, folders))
+    assert {path.name for path in place.iterdir()} == {
+        ".there.importing-of-mine", "there", *({"apart"} if data == "apart" else ())
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(
