@@ -217,8 +217,8 @@ class Index:
         origins: Mapping[str, str] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        """`apply`, for one part of many: `finish` is to follow. Takes no longer in a large index
-        than in a small one.
+        """`apply`, for one part of many: `finish` is to follow. It takes hardly longer in a large
+        index than in a small one.
         """
         copies, work = Copies(self.store), plan.of("new", "changed")
         copies.follow(None if work else progress)  # what an older program indexed, or a killed one

@@ -105,8 +105,8 @@ def language_of(text: str) -> str | None:
     pieces = [text[at : at + min(step, PIECE)] for at in whole][:PIECES]
     if len(pieces) > 3:
         best, share = _most_likely([pieces[0], pieces[len(pieces) // 2], pieces[-1]])
-        if share >= SURE:
-            return None if best == NO_LANGUAGE else best
+        if best != NO_LANGUAGE and share >= SURE:
+            return best
     best, share = _most_likely(pieces)
     certain = best != NO_LANGUAGE and share >= MIN_PROBABILITY
     return best if certain else None

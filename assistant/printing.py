@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 MOST_LINES = 100
-"""Of one kind."""
+"""Changes of one kind that are listed."""
 
 
 def print_plan(plan: "Plan", as_json: bool) -> None:
@@ -55,7 +55,10 @@ def _print_lines(lines: "Sequence[str]", kind: str, err: bool = False) -> None:
     for line in lines[:MOST_LINES]:
         click.echo(line, err=err)
     if len(lines) > MOST_LINES:
-        click.echo(f"{kind} … and {len(lines) - MOST_LINES:,} more; --json lists all", err=err)
+        click.echo(
+            f"{kind} … and {len(lines) - MOST_LINES:,} more; sync and add list all with --json",
+            err=err,
+        )
 
 
 def _plan_as_json(plan: "Plan") -> dict[str, Any]:
@@ -82,13 +85,17 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
 
     # It appears with the first progress: a sync with nothing to do draws nothing.
     bars: list[tqdm[Any]] = []
+    begun: list[int] = []
 
     def show(progress: "Progress") -> None:
         if not bars or bars[-1].unit != progress.unit:
             bars.append(tqdm(total=1.0, unit=progress.unit, bar_format=_BAR))
+            begun.append(progress.done)
         share = progress.share
         share = progress.done / max(progress.total, 1) if share is None else share
         counted = f"{progress.done}/{progress.total} {progress.unit}"
+        if (since := progress.done - begun[-1]) > 0:  # what was done before it has no time
+            counted += f", {since / max(bars[-1].format_dict['elapsed'], 1e-3):,.1f} a second"
         bars[-1].set_description_str(counted, refresh=False)
         bars[-1].update(share - bars[-1].n)
 

@@ -50,6 +50,7 @@ MOST = 2_000
 """Nearest passages that are sifted; if too few pass, each vector is looked at after all."""
 
 ALL = -1
+"""As a limit of the lexical search: every passage that has a word of the question."""
 
 EVERYTHING = Filter()
 

@@ -215,7 +215,7 @@ def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict
 
 
 def _pace(found: dict[str, float]) -> Callable[[Progress], None]:
-    """Notes how long the first and the last tenth of an import took, after the first commit."""
+    """Notes after how many seconds a tenth, and nine tenths, of an import were done."""
     begun = time.perf_counter()
 
     def note(step: Progress) -> None:
@@ -359,14 +359,17 @@ def main(
     """Print a JSON line for each measurement; each runs in a process of its own."""
     if only:
         kind, of = only.split(":", 1)
-        with _kept(keep, f"{kind}-{of}") as folder:
-            if kind == "growth":
-                row = measure_growth(int(of), folder)
-            elif kind == "dataset":
-                row = measure_dataset(Path(of))
-            else:
-                really, listed = int(of) <= real, kind == "list"
-                row = measure_articles(int(of), folder, really=really, listed=listed)
+        if kind == "dataset":
+            row = measure_dataset(Path(of))
+        else:
+            count = int(of)
+            with _kept(keep, f"{kind}-{of}") as folder:
+                if kind == "growth":
+                    row = measure_growth(count, folder)
+                else:
+                    row = measure_articles(
+                        count, folder, really=count <= real, listed=kind == "list"
+                    )
         print(json.dumps({name: round(value, 3) for name, value in row.items()}))
         return
     jobs = [f"articles:{n}" for n in sizes] + [f"list:{n}" for n in lists]

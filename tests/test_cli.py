@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from assistant.printing import progress_bar
+from assistant.schema import Progress
+
 from .conftest import BUNDLED, INTERVIEW
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
@@ -22,6 +25,16 @@ def run(*arguments, corpus=None):
     )  # fmt: skip
 
 
+def test_progress_shows_how_many_a_second_and_how_long_it_will_take(capsys):
+    with progress_bar() as show:
+        for done in (10, 20, 30):
+            show(Progress(done, 30, "articles"))
+        show(Progress(100, 200, "passages in the vector index"))
+    drawn = capsys.readouterr().err
+    assert re.search(r"30/30 articles, [\d,]+\.\d a second: 100%.*\[\d\d:\d\d<\d\d:\d\d\]", drawn)
+    assert "100/200 passages in the vector index:  50%" in drawn
+
+
 def test_of_very_many_changes_the_first_are_listed_and_json_has_all(folder):
     for number in range(130):
         folder.write(f"{number:03}.txt", f"Whale {number} was seen.")
@@ -29,10 +42,13 @@ def test_of_very_many_changes_the_first_are_listed_and_json_has_all(folder):
     done = run("sync", "--dry-run", corpus=folder.root)
     listed = done.stdout.splitlines()
     assert listed[:2] == ["new       000.txt", "new       001.txt"]
-    assert listed[99:101] == ["new       099.txt", "new       … and 30 more; --json lists all"]
+    assert listed[99:101] == [
+        "new       099.txt",
+        "new       … and 30 more; sync and add list all with --json",
+    ]
     assert len(listed) == 102
     failed = done.stderr.splitlines()
-    assert failed[-1] == "failed    … and 30 more; --json lists all"
+    assert failed[-1] == "failed    … and 30 more; sync and add list all with --json"
     assert len(failed) == 101
     done = run("sync", "--dry-run", "--json", corpus=folder.root)
     assert len(json.loads(done.stdout)["changes"]) == 260

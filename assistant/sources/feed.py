@@ -407,7 +407,7 @@ def new_entries(
 def _changed(entries: Sequence[Entry], seen: Mapping[str, str]) -> list[Entry]:
     """The entries with a later date than they were handed out with.
 
-    None where most have one: such a feed dates all of them whenever it is made.
+    None where most, and more than `_FEW`, have one: such a feed dates all whenever it is made.
     """
     known = [entry for entry in entries if seen.get(entry.url)]
     changed = [entry for entry in known if entry.changed > seen[entry.url]]
@@ -426,8 +426,8 @@ def after_answer(
     if feed is None:
         return replace(state, next_time=now + wait, failures=0, problem="", gone=False)
     listed = {entry.url: entry.changed or state.seen.get(entry.url, "") for entry in feed.entries}
-    kept = list((listed | {**state.seen, **listed}).items())
-    seen = dict(kept[: max(_SEEN, len(listed))])
+    older = {url: changed for url, changed in state.seen.items() if url not in listed}
+    seen = dict([*listed.items(), *older.items()][: max(_SEEN, len(listed))])
     return Poll(fetched.etag, fetched.last_modified, now + wait, private=fetched.private, seen=seen)
 
 
