@@ -153,8 +153,8 @@ def import_corpus(
         data: likewise; it may lie inside `corpus`.
 
     Raises:
-        CorpusError: a folder is not empty, the archive is none, damaged, or holds what no export
-            writes, or the disk is full.
+        CorpusError: a folder is not empty, another process imports into it, the archive is none,
+            damaged, or holds what no export writes, or the disk is full.
     """
     for folder in (corpus, data):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
