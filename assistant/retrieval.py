@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -87,22 +88,35 @@ class _Allowed:
     """So many of all passages hold twice `DEPTH` of them, where they are spread evenly."""
 
 
-@dataclass(frozen=True)
 class Retriever:
-    """Finds the passages of a question; any thread."""
+    """Finds the passages of a question; any thread.
 
-    store: Store
-    lexical: LexicalIndex
-    vectors: VectorIndex
-    answering: Callable[[], Embedder]
-    """Gives the model that encodes questions now; see `Models.answering`."""
-    mode: Mode = "hybrid"
-    abbreviations: bool = True
-    """Spell out the short forms of a question."""
-    reranker: Reranker | None = None
-    """Orders the best of both searches anew."""
-    _allowed: LRUCache[tuple[int, Filter], _Allowed] = field(default_factory=lambda: LRUCache(32))
-    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "lexical"))
+    Args:
+        answering: gives the model that encodes questions now; see `Models.answering`.
+        abbreviations: spell out the short forms of a question.
+        reranker: orders the best of both searches anew.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lexical: LexicalIndex,
+        vectors: VectorIndex,
+        answering: Callable[[], Embedder],
+        mode: Mode = "hybrid",
+        abbreviations: bool = True,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self.store = store
+        self.lexical = lexical
+        self.vectors = vectors
+        self.answering = answering
+        self.mode = mode
+        self.abbreviations = abbreviations
+        self.reranker = reranker
+        self._allowed: LRUCache[tuple[int, Filter], _Allowed] = LRUCache(32)
+        self._looking = Lock()  # an LRUCache is not safe to use from two threads, not even to read
+        self._beside = ThreadPoolExecutor(8, "lexical")
 
     def search(
         self, question: str, limit: int, within: Filter = EVERYTHING
@@ -194,11 +208,14 @@ class Retriever:
     def _among(self, within: Filter) -> _Allowed:
         """The passages that a filter lets through; looked up once for each state of the corpus."""
         key = self.store.generation(), within
-        found = self._allowed.get(key)
+        with self._looking:
+            found = self._allowed.get(key)
         if found is None:
             numbers = self.store.numbers_within(within)
             enough = 2 * DEPTH * self.store.counts()[1] // max(len(numbers), 1)
-            found = self._allowed[key] = _Allowed(numbers, enough)
+            found = _Allowed(numbers, enough)
+            with self._looking:
+                self._allowed[key] = found
         return found
 
     def _dense(

@@ -1,6 +1,8 @@
 """Narrowing: by outlet, author, date and article; and by the time that a question speaks of."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -130,6 +132,24 @@ def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch, ques
     monkeypatch.setattr("assistant.retrieval.MOST", most)
     whales._retriever._allowed.clear()
     assert found() == few
+
+
+def test_many_threads_may_narrow_differently_at_once(whales):
+    """With more filters than are remembered, each look-up also drops one from the memory."""
+    filters = [Filter(since=f"2024-{month:02}-{day:02}") for month in (1, 2) for day in range(1, 29)]
+
+    def narrow(seed):
+        for step in range(2_000):
+            whales._retriever._among(filters[(seed * 7 + step * 5) % len(filters)])
+        return "done"
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(narrow, range(8))) == ["done"] * 8
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_outlets_are_listed_by_how_many_articles_they_have(whales):
