@@ -52,7 +52,9 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class _Mark:
+class Mark:
+    """A citation mark: its place in the text, and the numbers that it names."""
+
     start: int
     end: int
     numbers: tuple[int, ...]
@@ -120,7 +122,7 @@ def _block_statements(
         quotations: the quotes of all citations, plain; None: every block is one.
     """
     start, end = block
-    marks = [mark for mark in _marks(text, start, end) if not _of_a_source(text, mark, citations)]
+    marks = [mark for mark in marks_in(text, start, end) if not _of_a_source(text, mark, citations)]
     bullet = _BULLET.match(text, start, end)
     first = bullet.end() if bullet else start
     bare = _without(text, first, end, marks)
@@ -138,23 +140,24 @@ def _block_statements(
 
 def cited_in(text: str) -> frozenset[int]:
     """The numbers of all citation marks in a text."""
-    return frozenset(_numbers(list(_marks(text, 0, len(text)))))
+    return frozenset(_numbers(list(marks_in(text))))
 
 
-def _numbers(marks: Sequence[_Mark]) -> tuple[int, ...]:
+def _numbers(marks: Sequence[Mark]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number for mark in marks for number in mark.numbers))
 
 
-def _marks(text: str, start: int, end: int) -> Iterator[_Mark]:
-    for match in MARK.finditer(text, start, end):
+def marks_in(text: str, start: int = 0, end: int | None = None) -> Iterator[Mark]:
+    """The citation marks of a text, or of a part of it, in order."""
+    for match in MARK.finditer(text, start, len(text) if end is None else end):
         numbers: list[int] = []
         for part in re.split(r"\s?[,;]\s?", match[1]):
             first, *last = (int(n) for n in re.split(r"\s?[–-]\s?", part))
             numbers += range(first, min(last[-1] if last else first, first + 20) + 1)
-        yield _Mark(match.start(), match.end(), tuple(numbers))
+        yield Mark(match.start(), match.end(), tuple(numbers))
 
 
-def _of_a_source(text: str, mark: _Mark, citations: Sequence[Citation]) -> bool:
+def _of_a_source(text: str, mark: Mark, citations: Sequence[Citation]) -> bool:
     """Whether a mark that points nowhere stands, with what is before it, in a cited passage."""
     if set(mark.numbers) & {citation.number for citation in citations}:
         return False
@@ -162,7 +165,7 @@ def _of_a_source(text: str, mark: _Mark, citations: Sequence[Citation]) -> bool:
     return any(written in citation.context for citation in citations)
 
 
-def _without(text: str, start: int, end: int, marks: Sequence[_Mark]) -> str:
+def _without(text: str, start: int, end: int, marks: Sequence[Mark]) -> str:
     """The characters with spaces for the marks, so that offsets stay."""
     pieces, at = [], start
     for mark in marks:

@@ -7,7 +7,8 @@ import pytest
 
 from assistant import open_assistant, prompts
 from assistant.cli import main
-from assistant.schema import Turn
+from assistant.schema import Answer, Citation, Generation, Turn
+from assistant.verification import verify
 from assistant.web import render
 
 from .conftest import BUNDLED
@@ -230,3 +231,24 @@ def test_a_model_that_obeyed_can_neither_send_nor_link_anything(folder, service,
     assert "removed" in answer.notice
     assert ADDRESS not in answer.text
     assert "javascript" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "mark, linked",
+    [
+        ("[1]", [1]), ("[1][2]", [1, 2]), ("[1, 2]", [1, 2]), ("[1; 2]", [1, 2]),
+        ("[1-3]", [1, 2, 3]), ("[1–3]", [1, 2, 3]), ("[ 1 ]", [1]), ("[1, 3-4]", [1, 3]),
+        ("[7]", []), ("[12-14]", []), ("[sic]", []),
+    ],
+)  # fmt: skip
+def test_each_number_of_a_citation_mark_is_a_link_as_verification_reads_it(mark, linked):
+    citations = tuple(
+        Citation(n, f"{n}.md", "Budget", None, None, None, 0, 9, "It passed", 0, "It passed on Monday")
+        for n in (1, 2, 3)
+    )  # fmt: skip
+    text = f"The budget passed on Monday. {mark}"
+    written = Generation("scripted", "", 0, 0)
+    html = render.answer(Answer("?", "?", text, True, citations=citations, generation=written))
+    assert re.findall(r'<a class="cite"[^>]*>(\d+)</a>', html) == [str(n) for n in linked]
+    if linked:
+        assert set(linked) <= {n for check in verify(text, citations) for n in check.cited}

@@ -21,6 +21,7 @@ from assistant.schema import (
     Passage,
     Progress,
 )
+from assistant.statements import marks_in
 
 FAILED = (
     "Something went wrong inside the program; what it was stands in the window in which it runs. "
@@ -97,9 +98,6 @@ def _cite(citation: Citation) -> str:
     return f'<a class="cite" href="{link(citation)}" aria-label="{label}">{citation.number}</a>'
 
 
-_CITED = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
-
-
 def _prose(found: Answer) -> str:
     """What a language model wrote: its citation marks are links, each sentence has its check."""
     known = {citation.number: citation for citation in found.citations}
@@ -113,11 +111,12 @@ def _prose(found: Answer) -> str:
 
 def _linked(text: str, known: Mapping[int, Citation]) -> str:
     parts, at = [], 0
-    for match in _CITED.finditer(text):
-        numbers = [int(number) for number in match.group(1).split(",")]
-        parts.append(_lines(text[at : match.start()]))
-        parts += [_cite(known[n]) if n in known else shown(f"[{n}]") for n in numbers]
-        at = match.end()
+    for mark in marks_in(text):
+        if not known.keys() & set(mark.numbers):
+            continue  # brackets of an article's own, or a source that was removed
+        parts.append(_lines(text[at : mark.start]))
+        parts += [_cite(known[n]) if n in known else shown(f"[{n}]") for n in mark.numbers]
+        at = mark.end
     return "".join([*parts, _lines(text[at:])])
 
 
