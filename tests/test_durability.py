@@ -67,7 +67,7 @@ def check(folder):
             versions = {w for p in passages for w in p.text.split() if w.startswith("version")}
             assert len({v.strip(".") for v in versions}) == 1
             if int(number) % 20 == 0:
-                found = assistant.ask(f"harbour{number} report").passages
+                found = assistant.retrieve(f"harbour{number} report", 24)
                 mine = [s for s in found if s.passage.article_id == article_id]
                 assert any(s.lexical_rank for s in mine)
                 assert any(s.dense_rank for s in mine)

@@ -136,7 +136,9 @@ def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch, ques
 
 def test_many_threads_may_narrow_differently_at_once(whales):
     """With more filters than are remembered, each look-up also drops one from the memory."""
-    filters = [Filter(since=f"2024-{month:02}-{day:02}") for month in (1, 2) for day in range(1, 29)]
+    filters = [
+        Filter(since=f"2024-{month:02}-{day:02}") for month in (1, 2) for day in range(1, 29)
+    ]
 
     def narrow(seed):
         for step in range(2_000):
