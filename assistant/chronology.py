@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from assistant.names import Vocabulary, vocabulary
 from assistant.schema import Article, Evidence, ScoredPassage
-from assistant.terms import content_words, words
+from assistant.text.names import Vocabulary, vocabulary
+from assistant.text.tokens import content_words, words
 
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|«[^»]*»|‘[^’]*’|(?<!\w)'[^']*'(?!\w)")
 _LATEST = re.compile(

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from assistant.attribution import Spoken, same_speaker
-from assistant.names import Vocabulary, vocabulary
-from assistant.normalising import Figures, plain, source_figures
-from assistant.passages import split_sentences
 from assistant.schema import Citation
-from assistant.terms import stems, words
+from assistant.text.names import Vocabulary, vocabulary
+from assistant.text.quantities import Figures, plain, source_figures
+from assistant.text.sentences import split_sentences
+from assistant.text.speech import Spoken, same_speaker
+from assistant.text.tokens import stems, words
 
 SHORTEST_QUOTATION = 3
 """Words; fewer in quotation marks are a name or a way of speaking."""

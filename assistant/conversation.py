@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from assistant.schema import Turn
-from assistant.terms import STOP_WORDS, content_words, stem, words
+from assistant.text.tokens import STOP_WORDS, content_words, stem, words
 
 REMEMBERED = 10
 """Last turns that a follow-up may lean on."""

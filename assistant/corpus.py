@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from assistant.errors import ArticleError, CorpusError
-from assistant.languages import language_of
 from assistant.schema import Article
 from assistant.sources import read_article, read_content
+from assistant.text.languages import language_of
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".swp", ".swx", "~")
 """Endings of what browsers, copying programs and editors write before a file is whole."""

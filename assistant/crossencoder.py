@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from assistant.errors import ModelError
-from assistant.terms import STOP_WORDS
+from assistant.text.tokens import STOP_WORDS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

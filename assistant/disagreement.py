@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from assistant.attribution import same_speaker, speakers_of
 from assistant.chronology import certainly_later, moment, on_subject, words_of
-from assistant.names import Vocabulary, names_of
-from assistant.normalising import DAY, DECADE, ORDINAL, Number, figures_of, in_digits
 from assistant.questions import office_of, wants_number
 from assistant.schema import Article, Citation, Claim, Disagreement, Evidence
-from assistant.terms import content_words, stem, stems, words
+from assistant.text.names import Vocabulary, names_of
+from assistant.text.quantities import DAY, DECADE, ORDINAL, Number, figures_of, in_digits
+from assistant.text.speech import same_speaker, speakers_of
+from assistant.text.tokens import content_words, stem, stems, words
 
 MOST_CLAIMS = 4
 """More different values than these are of different things."""

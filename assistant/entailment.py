@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.crossencoder import CrossEncoder
-from assistant.names import names_of, vocabulary
-from assistant.normalising import figures_of, source_figures
-from assistant.passages import split_sentences
 from assistant.reader import LogisticModel
-from assistant.terms import stems
+from assistant.text.names import names_of, vocabulary
+from assistant.text.quantities import figures_of, source_figures
+from assistant.text.sentences import split_sentences
+from assistant.text.tokens import stems
 
 ENTAILMENT_FEATURES = (
     "relevance", "words in one sentence", "pairs of words", "missing figures", "missing names",

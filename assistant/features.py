@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.crossencoder import PassageScores
-from assistant.passages import is_heading, sentences_of
 from assistant.schema import Passage, Query, ScoredPassage
-from assistant.speakers import speaker_of
-from assistant.terms import content_words, words
+from assistant.text.sentences import is_heading, sentences_of
+from assistant.text.speech import speaker_of
+from assistant.text.tokens import content_words, words
 
 Features = NDArray[np.float64]
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assistant.abbreviations import mine_abbreviations
 from assistant.copies import Copies
 from assistant.corpus import Corpus, Found
 from assistant.embedding import Embedder, Vectors
@@ -20,6 +19,7 @@ from assistant.models import Models, described
 from assistant.passages import cut_passages
 from assistant.schema import Article, Change, Passage, Plan, Progress
 from assistant.store import Entry, Record, Store, digest_of
+from assistant.text.abbreviations import mine_abbreviations
 from assistant.vectors import VectorIndex
 
 CUT = 3

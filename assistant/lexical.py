@@ -8,9 +8,9 @@ weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 202
 import json
 from collections.abc import Sequence
 
-from assistant.languages import STEMMERS
 from assistant.store import Store
-from assistant.terms import FOREIGN, foreign_terms, stem, words
+from assistant.text.languages import STEMMERS
+from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 
 
 class LexicalIndex:

@@ -14,8 +14,8 @@ from pydantic import PrivateAttr
 
 from assistant.assistant import Assistant
 from assistant.crossencoder import CrossEncoder, PassageScores
-from assistant.passages import split_sentences
 from assistant.schema import ScoredPassage
+from assistant.text.sentences import split_sentences
 
 FOUND = ("evidence", "short_answer")
 """Metadata that `ReaderPostprocessor` adds."""

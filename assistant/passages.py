@@ -1,162 +1,16 @@
-"""Articles to passages: sentences are found in news prose and gathered into passages.
+"""Articles to passages: whole sentences are gathered until a passage is full.
 
-Made for English, and for other languages as far as their signs tell: the stops of other scripts end
-sentences, too, and where there are no spaces characters are counted for words (`count_words`).
-
-All offsets count characters of the text they were found in; nothing is normalised on the way, so
 ``article.text[passage.start:passage.end] == passage.text`` holds for any text whatever.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator
 
 from assistant.schema import Article, Passage
-from assistant.terms import UNSPACED, count_words
-
-Span = tuple[int, int]
-
-MAX_SENTENCE = 1_000
-"""Characters; a longer run without a full stop is cut at white space, or through if it has none."""
-
-MAX_SENTENCE_WORDS = 120
+from assistant.text.sentences import Span, is_heading, paragraphs
+from assistant.text.tokens import count_words
 
 FULL_ENOUGH = 0.6
 """A passage this full ends with its paragraph when the next paragraph does not fit whole."""
-
-MAX_HEADING_WORDS = 12
-
-_PARAGRAPH_END = re.compile(r"\n\s*\n|\u2029")
-_OTHER_STOPS = "。！？｡؟۔।॥።፧။។៕։܀᠃꓿"
-"""Of Chinese and Japanese, Arabic, Urdu, Hindi, Amharic, Burmese, Khmer, Armenian, Syriac,
-Mongolian and Lisu: of Unicode's Sentence_Terminal those that end sentences and nothing else."""
-
-_STOP = re.compile(rf"[.!?…]+[\"'”’»›)\]]*(?=\s)|[{_OTHER_STOPS}]+[\"'”’»›)\]」』》】）]*")
-_PAUSE = re.compile(r"[，、；：,;:،؛၊፣\s]")
-"""Where a sentence without spaces is cut that is too long."""
-
-_NEXT = re.compile(r"\s*[\"'“‘«‹(\[„¿¡—–-]*\s*(\w+)?")
-_LAST_WORD = re.compile(r"(?:\w\.)+\w$|[^\W_]+$")
-
-_BEFORE_NAMES = frozenset(
-    """mr mrs ms mx dr prof hon rev fr sr gen col lt sgt cpl maj capt cmdr adm brig sen rep gov pres
-    supt insp st mt ft messrs mme mlle vs approx e.g i.e cf al viz ca art""".split()
-)
-"""A full stop after these never ends a sentence."""
-
-_BEFORE_NUMBERS = frozenset(
-    "no nos p pp vol fig sec ch jan feb mar apr jun jul aug sept sep oct nov dec".split()
-)
-"""A full stop after these ends no sentence when a number follows."""
-
-_STARTERS = frozenset(
-    """a after all although an and as at because before both but by despite during each even every
-    few for from further he her here his how however i if in instead it its last later many
-    meanwhile more most neither nevertheless no nor not now of officials on once one only or other
-    our over since she so some still such that the their then there these they this those though
-    thus to today two under until we what when where whether which while who why with yet you
-    your""".split()
-)
-"""Words that, written with a capital, begin a sentence even after "U.S." or "J."; "officials" and
-the like do so only here, with a capital."""
-
-
-def split_sentences(text: str) -> list[Span]:
-    """The sentences of a text as (start, end), without the white space between them.
-
-    Made for news prose: no cut after "U.S.", "Gen." or initials; closing quotation marks stay with
-    their sentence; a blank line always ends one. Takes time linear in the text.
-    """
-    return [span for paragraph in _paragraphs(text) for span in paragraph]
-
-
-def _paragraphs(text: str) -> Iterator[list[Span]]:
-    """The sentences of each paragraph."""
-    start = 0
-    for end, following in [*(match.span() for match in _PARAGRAPH_END.finditer(text)), (None, 0)]:
-        spans = list(_sentences(text, start, len(text) if end is None else end))
-        if spans:
-            yield spans
-        start = following
-
-
-def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
-    at = start
-    for match in _STOP.finditer(text, start, end):
-        if _ends_sentence(text, match.start(), match.end(), end):
-            yield from _bounded(text, at, match.end())
-            at = match.end()
-    yield from _bounded(text, at, end)
-
-
-def _ends_sentence(text: str, stop: int, after: int, end: int) -> bool:
-    """Whether the stop at `stop`, closed at `after`, ends its sentence."""
-    following = _NEXT.match(text[after : min(after + 40, end)])
-    word = (following.group(1) or "") if following else ""
-    if text[stop] in _OTHER_STOPS:
-        return True
-    if word[:1].islower():
-        return False
-    if text[stop] != "." or text[stop : stop + 2] == "..":
-        return True
-    before = _LAST_WORD.search(text[max(stop - 16, 0) : stop])
-    last = before.group() if before else ""
-    if last.lower() in _BEFORE_NAMES:
-        return False
-    if last.lower() in _BEFORE_NUMBERS and word[:1].isdigit():
-        return False
-    initial = (len(last) == 1 and last.isupper()) or ("." in last)
-    company = last in {"Inc", "Corp", "Ltd", "Co", "Bros", "Jr"}
-    return not (initial or company) or not word or word.lower() in _STARTERS
-
-
-def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
-    """The span without white space around it, in pieces of bearable length."""
-    while True:
-        while start < end and text[start].isspace():
-            start += 1
-        while start < end and text[end - 1].isspace():
-            end -= 1
-        if start >= end:
-            return
-        cut = _cut(text, start, end)
-        yield start, cut
-        start = cut
-
-
-def _cut(text: str, start: int, end: int) -> int:
-    """Where a piece that begins at `start` ends: `end`, unless that is too far."""
-    piece = text[start : min(start + MAX_SENTENCE, end)]
-    if not piece.isascii() and UNSPACED.search(piece) and count_words(piece) >= MAX_SENTENCE_WORDS:
-        return start + _cut_unspaced(piece)
-    if end - start <= MAX_SENTENCE and text.count(" ", start, end) < MAX_SENTENCE_WORDS:
-        return end
-    spaces = [match.start() for match in re.finditer(r"(?<=\S)\s", piece)]
-    if len(spaces) >= MAX_SENTENCE_WORDS:
-        return start + spaces[MAX_SENTENCE_WORDS - 1]
-    if start + len(piece) == end or not spaces:
-        return start + len(piece)
-    return start + spaces[-1]
-
-
-def _cut_unspaced(piece: str) -> int:
-    """Where a piece of more than `MAX_SENTENCE_WORDS` is cut: after its last pause before that
-    many, else there, but not between a letter and the marks on it.
-    """
-    least, most = 1, len(piece)
-    while least < most:  # the count grows with the text
-        middle = (least + most + 1) // 2
-        if count_words(piece[:middle]) <= MAX_SENTENCE_WORDS:
-            least = middle
-        else:
-            most = middle - 1
-    pauses = [match.end() for match in _PAUSE.finditer(piece, 1, least)]
-    if pauses:
-        return pauses[-1]
-    cut = least
-    while cut > 1 and unicodedata.category(piece[cut : cut + 1] or " ")[0] == "M":
-        cut -= 1
-    return cut if cut > 1 else least
 
 
 def cut_passages(article: Article, max_words: int) -> list[Passage]:
@@ -181,7 +35,7 @@ def heading_of(article: Article) -> str:
 def _gather(text: str, max_words: int) -> Iterator[Span]:
     current: list[Span] = []
     size = headings = 0
-    for paragraph in _paragraphs(text):
+    for paragraph in paragraphs(text):
         sizes = [_words(text, span) for span in paragraph]
         if size + sum(sizes) > max_words and size > FULL_ENOUGH * max_words:
             kept = len(current) - headings
@@ -201,18 +55,7 @@ def _gather(text: str, max_words: int) -> Iterator[Span]:
         yield current[0][0], current[-1][1]
 
 
-def is_heading(line: str) -> bool:
-    """Whether a line is short and ends like no sentence."""
-    return count_words(line) <= MAX_HEADING_WORDS and line[-1].isalnum()
-
-
 def _words(text: str, span: Span) -> int:
     """Words of a sentence; a run of other signs without spaces counts one per 16 characters."""
     start, end = span
     return max(count_words(text[start:end]), (end - start) // 16)
-
-
-def sentences_of(passage: Passage) -> list[Span]:
-    """The sentences of a passage, as offsets into its article."""
-    at = passage.start
-    return [(at + start, at + end) for start, end in split_sentences(passage.text)]

@@ -15,7 +15,7 @@ from assistant.crossencoder import CrossEncoder
 from assistant.features import Features, Sentence, answer_features, sentence_features, speaks
 from assistant.questions import wants_statement
 from assistant.schema import Evidence, Query, ScoredPassage
-from assistant.speakers import speaker_of
+from assistant.text.speech import speaker_of
 
 
 @dataclass(frozen=True)

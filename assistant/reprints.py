@@ -8,9 +8,10 @@ adds, or a later version puts otherwise, is nobody's copy.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assistant.copies import Copies, units
-from assistant.passages import sentences_of
+from assistant.copies import Copies
 from assistant.schema import Citation, Copy, Evidence, Passage, ScoredPassage
+from assistant.text.sentences import sentences_of
+from assistant.text.similarity import units
 
 SAME_SENTENCE = 0.6
 """Jaccard similarity of the words of two sentences of copies from which one is the other, edited.

@@ -12,13 +12,13 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from assistant.abbreviations import UNIVERSAL, Expansion, expand
 from assistant.embedding import Embedder, Reranker, Vectors, encode_question
 from assistant.lexical import LexicalIndex
 from assistant.schema import Filter, Passage, Query, ScoredPassage
 from assistant.spelling import corrected
 from assistant.store import Store
-from assistant.terms import content_words, ending, fold, foreign_terms, stem, words
+from assistant.text.abbreviations import UNIVERSAL, Expansion, expand
+from assistant.text.tokens import content_words, ending, fold, foreign_terms, stem, words
 from assistant.vectors import VectorIndex
 
 DEPTH = 50

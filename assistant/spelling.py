@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from assistant.terms import WORD, fold, stem
+from assistant.text.tokens import WORD, fold, stem
 
 MIN_LETTERS = 5
 """Shorter words are left alone: "Iran" is not a misspelled "Iraq"."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from assistant.normalising import plain
-from assistant.passages import Span, split_sentences
 from assistant.schema import Check, Citation
-from assistant.terms import stems, words
+from assistant.text.quantities import plain
+from assistant.text.sentences import Span, split_sentences
+from assistant.text.tokens import stems, words
 
 MARK = re.compile(r"\[\s?(\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*)\s?\]")
 """A citation mark: ``[1]``, ``[1, 2]``, ``[1-3]``."""

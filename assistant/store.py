@@ -20,7 +20,7 @@ from assistant.database import Connection, Database
 from assistant.embedding import Precision, Vectors
 from assistant.errors import StoreError
 from assistant.schema import Article, ArticleSummary, Filter, Order, Passage
-from assistant.terms import analysed, count_words
+from assistant.text.tokens import analysed, count_words
 
 RecordKey = Literal["path", "id", "digest", "origin"]
 

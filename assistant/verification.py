@@ -13,14 +13,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.abbreviations import mine_abbreviations
-from assistant.attribution import attributed_to
 from assistant.cited import CitedPassage, quotations_of
-from assistant.names import Name, names_of, ordinary
-from assistant.normalising import figures_of
 from assistant.schema import Check, Citation, Verdict
 from assistant.statements import Statement, statements_of
-from assistant.terms import stems
+from assistant.text.abbreviations import mine_abbreviations
+from assistant.text.names import Name, names_of, ordinary
+from assistant.text.quantities import figures_of
+from assistant.text.speech import attributed_to
+from assistant.text.tokens import stems
 
 ENTAILED = 0.5
 """Probability below which a sentence is weak; `ReaderEntailment` is fitted to it."""

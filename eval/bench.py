@@ -27,9 +27,10 @@ from assistant import open_assistant
 from assistant.assistant import Assistant
 from assistant.crossencoder import CrossEncoder
 from assistant.embedding import SentenceEmbedder
-from assistant.passages import cut_passages, split_sentences
+from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.sources import read_article
+from assistant.text.sentences import split_sentences
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from assistant.answering import cite
 from assistant.assistant import Assistant
-from assistant.attribution import speakers_of
-from assistant.names import names_of
-from assistant.normalising import MONTHS
-from assistant.passages import split_sentences
 from assistant.schema import Citation, Evidence, Passage
 from assistant.statements import MARK
-from assistant.terms import STOP_WORDS
+from assistant.text.names import names_of
+from assistant.text.quantities import MONTHS
+from assistant.text.sentences import split_sentences
+from assistant.text.speech import speakers_of
+from assistant.text.tokens import STOP_WORDS
 from eval.datasets import Question
 from eval.measures import squeezed
 

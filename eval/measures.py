@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from assistant.passages import split_sentences
-from assistant.terms import stems
+from assistant.text.sentences import split_sentences
+from assistant.text.tokens import stems
 
 Ranking = Sequence[Set[str]]
 """For each rank, best first, the gold keys (or any other keys) found there."""

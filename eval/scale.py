@@ -37,7 +37,7 @@ from assistant.embedding import Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article, Filter, Progress
 from assistant.store import Entry
-from assistant.terms import words
+from assistant.text.tokens import words
 from eval import datasets
 from eval.bench import CANDIDATES, sentences, timed
 from eval.run import open_dataset

@@ -20,10 +20,11 @@ from tqdm import tqdm
 from assistant.crossencoder import FOLDER, CrossEncoder
 from assistant.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.errors import CorpusError
-from assistant.passages import cut_passages, split_sentences
+from assistant.passages import cut_passages
 from assistant.schema import Article, Check, Citation
 from assistant.statements import MARK
-from assistant.terms import stems
+from assistant.text.sentences import split_sentences
+from assistant.text.tokens import stems
 from assistant.verification import Entailment, verify
 from eval import datasets
 from eval.corruptions import Corrupted, Made, answers, corrupted

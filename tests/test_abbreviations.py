@@ -1,6 +1,6 @@
 import pytest
 
-from assistant.abbreviations import UNIVERSAL, expand, mine_abbreviations
+from assistant.text.abbreviations import UNIVERSAL, expand, mine_abbreviations
 
 
 @pytest.mark.parametrize(

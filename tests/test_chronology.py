@@ -7,9 +7,9 @@ import pytest
 
 from assistant.chronology import asks_for_latest, certainly_later
 from assistant.cli import main
-from assistant.passages import sentences_of
 from assistant.reader import Reading
 from assistant.schema import Claim, Disagreement, Evidence
+from assistant.text.sentences import sentences_of
 from assistant.web import render
 
 from .llm_server import LLMServer

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from assistant.cli import main
-from assistant.passages import sentences_of
 from assistant.reader import Reading
 from assistant.schema import Citation, Copy, Evidence, Filter
+from assistant.text.sentences import sentences_of
 from assistant.web import render
 
 LEAD = "The bridge over the river Elm was closed on Monday after a crack was found in a pillar."

@@ -7,7 +7,7 @@ import pytest
 
 from assistant.errors import ArticleError, CorpusError
 from assistant.lexical import LexicalIndex
-from assistant.terms import stem
+from assistant.text.tokens import stem
 
 from .conftest import WordEmbedder
 

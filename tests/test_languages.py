@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from assistant.cli import main
 from assistant.embedding import SentenceEmbedder, encode_question
-from assistant.languages import STEMMERS, code_of, language_of, stop_words
 from assistant.lexical import LexicalIndex
-from assistant.passages import cut_passages, sentences_of, split_sentences
+from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.store import Entry, Store
-from assistant.terms import analysed, count_words, foreign_terms
+from assistant.text.languages import STEMMERS, code_of, language_of, stop_words
+from assistant.text.sentences import sentences_of, split_sentences
+from assistant.text.tokens import analysed, count_words, foreign_terms
 from tests.conftest import BUNDLED
 
 STORIES = {

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assistant.passages import cut_passages, sentences_of, split_sentences
+from assistant.passages import cut_passages
 from assistant.schema import Article
+from assistant.text.sentences import sentences_of, split_sentences
 
 PIECES = st.sampled_from(
     ["Mr. Smith said so. ", "“Why?” ", "\r\n\r\n", "\n \n", "\u00a0", "😀👩\u200d🚀 ", "U.S. ", ". ", "…",

@@ -28,10 +28,10 @@ from assistant.crossencoder import (
 )
 from assistant.embedding import PACKAGED, SentenceReranker
 from assistant.errors import ModelError
-from assistant.passages import split_sentences
 from assistant.reader import Reading
 from assistant.schema import Evidence
 from assistant.settings import load_settings
+from assistant.text.sentences import split_sentences
 from assistant.web import render
 
 from .conftest import WordEmbedder

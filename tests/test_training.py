@@ -20,7 +20,7 @@ import torch
 from click.testing import CliRunner
 
 from assistant.crossencoder import TOKENIZER, WEIGHTS, CrossEncoder, pad
-from assistant.passages import split_sentences
+from assistant.text.sentences import split_sentences
 from eval.training.__main__ import main
 from eval.training.calibrate import fit
 from eval.training.check import check

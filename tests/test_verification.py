@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant import answering
-from assistant.attribution import speakers_of
 from assistant.cited import quotations_of
 from assistant.crossencoder import CrossEncoder
 from assistant.embedding import SentenceEntailment
 from assistant.entailment import ReaderEntailment
 from assistant.errors import ModelError
-from assistant.names import names_of
-from assistant.normalising import figures_of, plain, source_figures
 from assistant.schema import Check, Citation
 from assistant.statements import without_fabrications
+from assistant.text.names import names_of
+from assistant.text.quantities import figures_of, plain, source_figures
+from assistant.text.speech import speakers_of
 from assistant.verification import verify
 
 TALKS = (

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from assistant.errors import ArticleError
-from assistant.languages import code_of
 from assistant.schema import Article
 from assistant.sources.dates import EVIDENCE, DateFrom, find_date, head_date, url_date
 from assistant.sources.decoding import clean
+from assistant.text.languages import code_of
 
 KEYS = (
     "title", "source", "published", "url", "authors", "language", "origin", "date_from", "unread"

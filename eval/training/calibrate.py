@@ -25,10 +25,10 @@ from assistant.features import (
     answer_features,
     sentence_features,
 )
-from assistant.passages import sentences_of
 from assistant.reader import LogisticModel
 from assistant.retrieval import Retriever
 from assistant.schema import Query, ScoredPassage
+from assistant.text.sentences import sentences_of
 from eval.measures import auroc, token_f1
 from eval.training.examples import Question, build_index, held_out, read, swap_detail
 

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from assistant.crossencoder import CrossEncoder
 from assistant.entailment import ENTAILMENT_FEATURES, LEXICAL, ReaderEntailment
-from assistant.names import names_of
-from assistant.passages import cut_passages, sentences_of
+from assistant.passages import cut_passages
 from assistant.reader import LogisticModel
 from assistant.schema import Article, Passage
-from assistant.terms import stems
+from assistant.text.names import names_of
+from assistant.text.sentences import sentences_of
+from assistant.text.tokens import stems
 from eval.measures import auroc
 from eval.training.calibrate import fit
 from eval.training.examples import Question, held_out, read, swap_detail

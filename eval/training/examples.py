@@ -21,10 +21,11 @@ from tqdm import tqdm
 from assistant.crossencoder import Ids, PairTokenizer, Tokens
 from assistant.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.lexical import LexicalIndex
-from assistant.passages import cut_passages, split_sentences
+from assistant.passages import cut_passages
 from assistant.retrieval import Retriever
 from assistant.schema import Article, Passage
 from assistant.store import Entry, Store
+from assistant.text.sentences import split_sentences
 from assistant.vectors import VectorIndex
 
 HELD_OUT = 10

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.terms import STOP_WORDS, words
+from assistant.text.tokens import STOP_WORDS, words
 
 UNIVERSAL = {
     "EU": "European Union",

@@ -18,8 +18,8 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from math import ceil
 
-from assistant.languages import LATIN, STEMMERS, stop_words
-from assistant.languages import stem as snowball
+from assistant.text.languages import LATIN, STEMMERS, stop_words
+from assistant.text.languages import stem as snowball
 
 WORD = re.compile(r"[^\W_]+")
 

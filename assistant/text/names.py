@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from assistant.abbreviations import UNIVERSAL
-from assistant.normalising import MONTHS, WEEKDAYS
-from assistant.terms import STOP_WORDS, fold, stem, words
+from assistant.text.abbreviations import UNIVERSAL
+from assistant.text.quantities import MONTHS, WEEKDAYS
+from assistant.text.tokens import STOP_WORDS, fold, stem, words
 
 _TOKEN = re.compile(r"[^\W_]+(?:[’'&.-][^\W_]+)*")
 _POSSESSIVE = re.compile(r"[’'](?:s|S)?$")

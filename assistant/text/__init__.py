@@ -1,0 +1,1 @@
+"""Words, sentences, names, quantities, speech: pure functions of text."""
