@@ -16,21 +16,13 @@ from urllib.parse import urlsplit
 from assistant.corpus import is_passed_over
 from assistant.errors import ArticleError
 from assistant.schema import Article
-from assistant.sources import (
-    MANY,
-    FiledArticle,
-    markdown_of,
-    parse_article,
-    read_article,
-    read_articles,
-)
-from assistant.sources.counting import count_articles
-from assistant.sources.filing import slug
-from assistant.sources.metadata import canonical_url
+from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
+from assistant.sources.filing import markdown_of, slug
+from assistant.sources.metadata import FiledArticle, canonical_url
 from assistant.store import RecordKey, Store
 
 if TYPE_CHECKING:
-    from assistant.sources.fetch import Fetched
+    from assistant.sources.remote.fetch import Fetched
 
 AS_THEY_ARE = ("", ".txt", ".text", ".md", ".markdown")
 """Endings of files that are copied letter by letter."""
@@ -120,7 +112,7 @@ def page_at(url: str, limits: Limits) -> Incoming:
         ArticleError: it cannot be fetched, holds no article, or is a feed.
     """
     # Imported on use: most people add files, and it takes a tenth of a second.
-    from assistant.sources.feed import is_feed
+    from assistant.sources.remote.feed import is_feed
 
     page = getter(limits)(url)
     if is_feed(page.content, page.content_type):
@@ -130,7 +122,7 @@ def page_at(url: str, limits: Limits) -> Incoming:
 
 def getter(limits: Limits) -> "Callable[..., Fetched]":
     """`fetch` within these limits."""
-    from assistant.sources.fetch import fetch
+    from assistant.sources.remote.fetch import fetch
 
     return partial(
         fetch, max_bytes=limits.max_bytes, timeout=limits.timeout,

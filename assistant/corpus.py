@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Article
-from assistant.sources import read_article, read_content
+from assistant.sources.files import read_article, read_content
 from assistant.text.languages import language_of
 
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".swp", ".swx", "~")

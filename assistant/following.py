@@ -107,7 +107,7 @@ def follow(ingestion: Ingestion, urls: Sequence[str], pace: Pace) -> Iterator[Pl
         CorpusError: an article's file cannot be written.
         StoreError: the index cannot be used.
     """
-    from assistant.sources.feed import INTERVAL
+    from assistant.sources.remote.feed import INTERVAL
     from assistant.subscriptions import Subscriptions
 
     every = INTERVAL if pace.every is None else pace.every

@@ -24,8 +24,10 @@ from assistant.corpus import Corpus
 from assistant.errors import ArticleError, CorpusError
 from assistant.index import Index
 from assistant.schema import Article, Change, Details, Passage, Plan, Progress
-from assistant.sources import FiledArticle, parse_article, pasted_file
 from assistant.sources.corrections import Corrected, Correction, correct_file
+from assistant.sources.files import parse_article
+from assistant.sources.formats.text import pasted_file
+from assistant.sources.metadata import FiledArticle
 from assistant.store import Store
 
 ShowPlan = Callable[[Plan], None]

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from assistant.adding import Incoming, Limits, from_page, getter, version_of
 from assistant.errors import ArticleError
-from assistant.sources.feed import (
+from assistant.sources.remote.feed import (
     INTERVAL,
     Entry,
     Politeness,
@@ -22,7 +22,7 @@ from assistant.sources.feed import (
     new_entries,
     poll,
 )
-from assistant.sources.fetch import Fetched, StatusError, UnreachableError
+from assistant.sources.remote.fetch import Fetched, StatusError, UnreachableError
 from assistant.store import Store
 
 TRIES = 3

@@ -29,7 +29,7 @@ from assistant.crossencoder import CrossEncoder
 from assistant.embedding import SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article
-from assistant.sources import read_article
+from assistant.sources.files import read_article
 from assistant.text.sentences import split_sentences
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from lxml import html
 
 from assistant.errors import ArticleError, AssistantError, CorpusError
 from assistant.schema import Article
-from assistant.sources import parse_article
 from assistant.sources.decoding import decode
+from assistant.sources.files import parse_article
 
 _UTF8 = html.HTMLParser(encoding="utf-8")
 

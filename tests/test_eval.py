@@ -10,7 +10,7 @@ import pytest
 from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
 
 from assistant.errors import AssistantError
-from assistant.sources import read_article
+from assistant.sources.files import read_article
 from eval import gate
 from eval.__main__ import main
 from eval.compare import compare

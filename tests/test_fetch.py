@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import ArticleError
-from assistant.sources import parse_article
-from assistant.sources.addresses import parse_target, redirected
-from assistant.sources.feed import (
+from assistant.sources.files import parse_article
+from assistant.sources.remote.addresses import parse_target, redirected
+from assistant.sources.remote.feed import (
     INTERVAL,
     Politeness,
     Poll,
@@ -30,7 +30,7 @@ from assistant.sources.feed import (
     parse_feed,
     poll,
 )
-from assistant.sources.fetch import MAX_REDIRECTS, Network, StatusError, fetch
+from assistant.sources.remote.fetch import MAX_REDIRECTS, Network, StatusError, fetch
 
 from .web_server import Internet, WebServer, forever, head, page, redirect
 

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from assistant.errors import ArticleError
 from assistant.schema import Article
-from assistant.sources import MANY, SUFFIXES, markdown_of, parse_article, read_articles
 from assistant.sources.dates import find_date, head_date, url_date
 from assistant.sources.decoding import clean
-from assistant.sources.filing import Names
+from assistant.sources.files import MANY, SUFFIXES, parse_article, read_articles
+from assistant.sources.filing import Names, markdown_of
 from assistant.sources.metadata import FiledArticle, make_article
 from eval import extraction
 
@@ -833,7 +833,7 @@ def test_the_file_of_an_article_reads_well():
 MEASURE = """
 import re, resource, sys
 from pathlib import Path
-from assistant.sources import read_articles
+from assistant.sources.files import read_articles
 import trafilatura, docx, striprtf.striprtf
 
 def peak():

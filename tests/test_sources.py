@@ -1,7 +1,8 @@
 import pytest
 
 from assistant.errors import ArticleError
-from assistant.sources import parse_article, pasted_file, read_article
+from assistant.sources.files import parse_article, read_article
+from assistant.sources.formats.text import pasted_file
 
 from .conftest import BUNDLED, INTERVIEW
 

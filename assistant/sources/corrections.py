@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import cast
 
 from assistant.errors import ArticleError
-from assistant.sources import parse_article
 from assistant.sources.decoding import decode
+from assistant.sources.files import parse_article
 from assistant.sources.filing import markdown_of
 from assistant.sources.front_matter import change_front_matter, write_front_matter
 from assistant.sources.metadata import (

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 from assistant.schema import Article
 from assistant.sources.decoding import clean
+from assistant.sources.formats.text import parse_markdown
 from assistant.sources.front_matter import write_front_matter
 from assistant.sources.metadata import FiledArticle
-from assistant.sources.text import parse_markdown
 
 MAX_NAME = 60
 """Characters of a file's name without its ending, and of its folder's: 240 bytes at most, which

@@ -15,7 +15,7 @@ from assistant.adding import Incoming
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError
 from assistant.schema import Plan, Progress
-from assistant.sources import MANY, SUFFIXES
+from assistant.sources.files import MANY, SUFFIXES
 from assistant.web import render
 from assistant.web.wiring import on
 

@@ -18,11 +18,11 @@ from statistics import median
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.archive import locked
 from assistant.sources.dates import head_date
 from assistant.sources.decoding import clean
+from assistant.sources.formats.archive import locked
+from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
-from assistant.sources.text import split_title
 
 MAX_PAGES = 2_000
 TIMEOUT = 60.0

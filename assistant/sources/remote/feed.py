@@ -14,13 +14,13 @@ from urllib.parse import urljoin
 from cachetools import TLRUCache
 
 from assistant.errors import ArticleError
-from assistant.sources.addresses import parse_target, shown
 from assistant.sources.dates import EARLIEST_YEAR, find_date
 from assistant.sources.decoding import clean
-from assistant.sources.elements import parse_tree, text_blocks
-from assistant.sources.fetch import AGENT, Fetched, StatusError, UnreachableError
-from assistant.sources.kinds import parse_content_type, to_utf8
+from assistant.sources.formats.elements import parse_tree, text_blocks
 from assistant.sources.metadata import MAX_TITLE, canonical_url
+from assistant.sources.remote.addresses import parse_target, shown
+from assistant.sources.remote.fetch import AGENT, Fetched, StatusError, UnreachableError
+from assistant.sources.remote.kinds import parse_content_type, to_utf8
 
 if TYPE_CHECKING:
     from protego import Protego
@@ -238,7 +238,7 @@ class Get(Protocol):
     def __call__(
         self, url: str, *, etag: str | None = None, modified: str | None = None
     ) -> Fetched:
-        """See `assistant.sources.fetch.fetch`."""
+        """See `assistant.sources.remote.fetch.fetch`."""
 
 
 class Politeness:

@@ -39,7 +39,7 @@ from typing import Any
 import httpcore2  # this module is itself imported on use: 50 ms
 
 from assistant.errors import ArticleError
-from assistant.sources.addresses import (
+from assistant.sources.remote.addresses import (
     Target,
     check_addresses,
     is_public,
@@ -47,7 +47,7 @@ from assistant.sources.addresses import (
     redirected,
     shown,
 )
-from assistant.sources.kinds import TEXTS, parse_content_type, suffix_of, to_utf8
+from assistant.sources.remote.kinds import TEXTS, parse_content_type, suffix_of, to_utf8
 
 AGENT = "news-assistant"
 """The name by which robots.txt files may speak of this program."""

@@ -1,6 +1,6 @@
 """Web pages: the only door to trafilatura, which finds the article in the page.
 
-What the page says of its article is in `assistant.sources.webpage`.
+What the page says of its article is in `assistant.sources.formats.webpage`.
 """
 
 import logging
@@ -9,10 +9,10 @@ from typing import Any
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import clean, decode
-from assistant.sources.elements import Element, parse_tree
+from assistant.sources.formats.elements import Element, parse_tree
+from assistant.sources.formats.text import drop_clutter
+from assistant.sources.formats.webpage import facts_of
 from assistant.sources.metadata import FiledArticle, make_article
-from assistant.sources.text import drop_clutter
-from assistant.sources.webpage import facts_of
 
 MAX_PAGE = 6_000_000
 """Characters of a page without its pictures; of 181 news pages the longest has 1.5 million."""

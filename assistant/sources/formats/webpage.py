@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from assistant.errors import ArticleError
 from assistant.sources.dates import DateFrom, find_date, head_date, url_date
-from assistant.sources.elements import Element, text_blocks
+from assistant.sources.formats.elements import Element, text_blocks
 from assistant.sources.metadata import canonical_url
 
 # In the order in which they are believed.

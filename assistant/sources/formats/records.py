@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 from typing import Any, TextIO
 
 from assistant.errors import ArticleError
-from assistant.sources.archive import Input
 from assistant.sources.decoding import clean, encoding_of, open_text
 from assistant.sources.filing import Names
+from assistant.sources.formats.archive import Input
+from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article, title_of_path
-from assistant.sources.text import split_title
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
 """The endings of files that are lists."""

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 from zipfile import ZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.archive import package, part
 from assistant.sources.dates import find_date
 from assistant.sources.decoding import clean, decode
-from assistant.sources.elements import Element, parse_tree, parse_xml, text_blocks
+from assistant.sources.formats.archive import package, part
+from assistant.sources.formats.elements import Element, parse_tree, parse_xml, text_blocks
 from assistant.sources.metadata import FiledArticle, canonical_url, make_article
 
 _CONTAINER = "META-INF/container.xml"

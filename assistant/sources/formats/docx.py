@@ -6,10 +6,10 @@ from typing import Any
 from zipfile import BadZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.archive import MAX_PART, package, part
 from assistant.sources.decoding import clean
+from assistant.sources.formats.archive import MAX_PART, package, part
+from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
-from assistant.sources.text import split_title
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"

@@ -5,8 +5,8 @@ from typing import Any
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import clean
+from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
-from assistant.sources.text import split_title
 
 _CODE_PAGE = re.compile(rb"\\ansicpg(\d{3,5})")
 _TITLE = re.compile(r"\{\\title[ \r\n]([^{}]{1,2000})\}")

@@ -1,0 +1,1 @@
+"""One module per kind of file, from bytes to an article."""
