@@ -9,7 +9,7 @@ from assistant import answering, conversation
 from assistant.answering import Composer
 from assistant.chronology import asks_for_latest, with_versions
 from assistant.disagreement import may_disagree
-from assistant.generation import LanguageModel, rewrite
+from assistant.models.llm.base import LanguageModel, rewrite
 from assistant.reader import Reader
 from assistant.retrieval import Retriever
 from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn

@@ -14,27 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from assistant import answering, feedback, following
+from assistant.active_model import Models
 from assistant.adding import Incoming, Limits
 from assistant.answering import Composer
 from assistant.asking import Asked, Pipeline, Understood, reply
 from assistant.copies import Copies
 from assistant.corpus import Corpus
-from assistant.crossencoder import CrossEncoder
-from assistant.embedding import (
-    Embedder,
-    Reranker,
-    SentenceEmbedder,
-    SentenceEntailment,
-    SentenceReranker,
-)
 from assistant.entailment import ReaderEntailment
 from assistant.errors import CorpusError
 from assistant.following import Pace
-from assistant.generation import LanguageModel, language_model
 from assistant.index import BackgroundSwitch, Index
 from assistant.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
 from assistant.lexical import LexicalIndex
-from assistant.models import Models
+from assistant.models.cross_encoder import CrossEncoder
+from assistant.models.embedding import Embedder, SentenceEmbedder
+from assistant.models.llm.base import LanguageModel, language_model
+from assistant.models.nli import SentenceEntailment
+from assistant.models.rerankers import Reranker, SentenceReranker
 from assistant.reader import Reader, TrainedReader
 from assistant.retrieval import EVERYTHING, Retriever
 from assistant.schema import (

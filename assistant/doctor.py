@@ -5,8 +5,8 @@ from pathlib import Path
 
 from assistant.assistant import Assistant, open_assistant
 from assistant.database import move_away
-from assistant.embedding import Embedder
 from assistant.errors import AssistantError, StoreError
+from assistant.models.embedding import Embedder
 from assistant.schema import Finding
 from assistant.settings import Settings
 from assistant.store import Store

@@ -9,8 +9,8 @@ from collections.abc import Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.crossencoder import CrossEncoder
-from assistant.reader import LogisticModel
+from assistant.models.cross_encoder import CrossEncoder
+from assistant.models.logistic import LogisticModel
 from assistant.text.names import names_of, vocabulary
 from assistant.text.quantities import figures_of, source_figures
 from assistant.text.sentences import split_sentences

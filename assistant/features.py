@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.crossencoder import PassageScores
+from assistant.models.cross_encoder import PassageScores
+from assistant.models.logistic import Features
 from assistant.schema import Passage, Query, ScoredPassage
 from assistant.text.sentences import is_heading, sentences_of
 from assistant.text.speech import speaker_of
 from assistant.text.tokens import content_words, words
-
-Features = NDArray[np.float64]
 
 SENTENCE_FEATURES = (
     "evidence", "relevance of its passage", "short answer",

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assistant.active_model import Models, described
 from assistant.copies import Copies
 from assistant.corpus import Corpus, Found
-from assistant.embedding import Embedder, Vectors
 from assistant.errors import ArticleError, AssistantError
-from assistant.models import Models, described
+from assistant.models.embedding import Embedder, Vectors
 from assistant.passages import cut_passages
 from assistant.schema import Article, Change, Passage, Plan, Progress
 from assistant.store import Entry, Record, Store, digest_of

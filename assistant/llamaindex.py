@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from pydantic import PrivateAttr
 
 from assistant.assistant import Assistant
-from assistant.crossencoder import CrossEncoder, PassageScores
+from assistant.models.cross_encoder import CrossEncoder, PassageScores
 from assistant.schema import ScoredPassage
 from assistant.text.sentences import split_sentences
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assistant.crossencoder import CrossEncoder
-from assistant.features import Features, Sentence, answer_features, sentence_features, speaks
+from assistant.features import Sentence, answer_features, sentence_features, speaks
+from assistant.models.cross_encoder import CrossEncoder
+from assistant.models.logistic import LogisticModel
 from assistant.questions import wants_statement
 from assistant.schema import Evidence, Query, ScoredPassage
 from assistant.text.speech import speaker_of
@@ -35,22 +35,6 @@ class Reader(Protocol):
 
     def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
         """Evidence of all candidates together; no candidates give no evidence and confidence 0."""
-
-
-@dataclass(frozen=True)
-class LogisticModel:
-    """Probability = logistic(bias + weights · features)."""
-
-    bias: float
-    weights: tuple[float, ...]
-
-    def __call__(self, features: Features) -> NDArray[np.float64]:
-        """Probabilities, shape (rows,), of features of shape (rows, len(weights))."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.logits(features))), dtype=np.float64)
-
-    def logits(self, features: Features) -> NDArray[np.float64]:
-        """Log odds, shape (rows,), of the same."""
-        return np.asarray(self.bias + features @ np.array(self.weights), dtype=np.float64)
 
 
 # Fitted by `python -m eval.training calibrate`; scores in eval/LOG.md, 2026-11-25.

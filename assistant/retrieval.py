@@ -12,8 +12,9 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from assistant.embedding import Embedder, Reranker, Vectors, encode_question
 from assistant.lexical import LexicalIndex
+from assistant.models.embedding import Embedder, Vectors, encode_question
+from assistant.models.rerankers import Reranker
 from assistant.schema import Filter, Passage, Query, ScoredPassage
 from assistant.spelling import corrected
 from assistant.store import Store

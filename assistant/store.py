@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.database import Connection, Database
-from assistant.embedding import Precision, Vectors
 from assistant.errors import StoreError
+from assistant.models.embedding import Vectors
+from assistant.models.hub import Precision
 from assistant.schema import Article, ArticleSummary, Filter, Order, Passage
 from assistant.text.tokens import analysed, count_words
 

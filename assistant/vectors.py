@@ -31,8 +31,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from assistant.embedding import Vectors
 from assistant.errors import StoreError
+from assistant.models.embedding import Vectors
 from assistant.schema import Progress
 from assistant.store import Store
 

@@ -7,10 +7,10 @@ sentences themselves answer, and the answer says so.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from assistant import prompts
 from assistant.answering import Composer
 from assistant.errors import LanguageModelError
-from assistant.generation import Completion, LanguageModel, settled
+from assistant.models.llm import prompts
+from assistant.models.llm.base import Completion, LanguageModel, settled
 from assistant.reader import Reading
 from assistant.schema import Answer, Citation, Generation, Query, ScoredPassage
 from assistant.statements import cited_in, without_fabrications

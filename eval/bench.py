@@ -25,8 +25,8 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
-from assistant.crossencoder import CrossEncoder
-from assistant.embedding import SentenceEmbedder
+from assistant.models.cross_encoder import CrossEncoder
+from assistant.models.embedding import SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.sources.files import read_article

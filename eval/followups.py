@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from assistant import conversation
-from assistant.embedding import SentenceEmbedder
 from assistant.errors import CorpusError
+from assistant.models.embedding import SentenceEmbedder
 from assistant.schema import Turn
 from eval.measures import token_f1
 from eval.run import SIMILARITY_MODEL

@@ -17,7 +17,7 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
-from assistant.embedding import SentenceEmbedder
+from assistant.models.embedding import SentenceEmbedder
 from assistant.schema import Answer, ScoredPassage, Turn
 from assistant.settings import load_settings
 from eval import measures

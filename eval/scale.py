@@ -33,7 +33,7 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
-from assistant.embedding import Embedder, SentenceEmbedder
+from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article, Filter, Progress
 from assistant.store import Entry

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assistant.cli import main
-from assistant.embedding import SentenceEmbedder, encode_question
 from assistant.lexical import LexicalIndex
+from assistant.models.embedding import SentenceEmbedder, encode_question
 from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.store import Entry, Store

@@ -21,7 +21,7 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
 from assistant.doctor import examine
-from assistant.embedding import SentenceEmbedder
+from assistant.models.embedding import SentenceEmbedder
 from assistant.settings import load_settings
 from assistant.store import AnsweringModel, Store
 

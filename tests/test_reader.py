@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from assistant import open_assistant
-from assistant.crossencoder import (
+from assistant.errors import ModelError
+from assistant.models.cross_encoder import (
     FOLDER,
     MAX_ANSWER,
     TOKENIZER,
@@ -26,8 +27,8 @@ from assistant.crossencoder import (
     PassageScores,
     best_span,
 )
-from assistant.embedding import PACKAGED, SentenceReranker
-from assistant.errors import ModelError
+from assistant.models.hub import PACKAGED
+from assistant.models.rerankers import SentenceReranker
 from assistant.reader import Reading
 from assistant.schema import Evidence
 from assistant.settings import load_settings

@@ -19,7 +19,7 @@ pytest.importorskip("sklearn")
 import torch
 from click.testing import CliRunner
 
-from assistant.crossencoder import TOKENIZER, WEIGHTS, CrossEncoder, pad
+from assistant.models.cross_encoder import TOKENIZER, WEIGHTS, CrossEncoder, pad
 from assistant.text.sentences import split_sentences
 from eval.training.__main__ import main
 from eval.training.calibrate import fit

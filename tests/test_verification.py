@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from assistant import answering
 from assistant.cited import quotations_of
-from assistant.crossencoder import CrossEncoder
-from assistant.embedding import SentenceEntailment
 from assistant.entailment import ReaderEntailment
 from assistant.errors import ModelError
+from assistant.models.cross_encoder import CrossEncoder
+from assistant.models.nli import SentenceEntailment
 from assistant.schema import Check, Citation
 from assistant.statements import without_fabrications
 from assistant.text.names import names_of

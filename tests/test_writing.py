@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from assistant import open_assistant, prompts
+from assistant import open_assistant
 from assistant.cli import main
+from assistant.models.llm import prompts
 from assistant.schema import Answer, Citation, Generation, Turn
 from assistant.verification import verify
 from assistant.web import render

@@ -6,7 +6,7 @@ import click
 import platformdirs
 import torch
 
-from assistant.crossencoder import FOLDER
+from assistant.models.cross_encoder import FOLDER
 from eval.training.calibrate import calibrate
 from eval.training.check import check
 from eval.training.export import export, shipped

@@ -16,8 +16,6 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from assistant.crossencoder import CrossEncoder, PassageScores
-from assistant.embedding import CachedEmbedder, SentenceEmbedder
 from assistant.features import (
     ANSWER_FEATURES,
     SENTENCE_FEATURES,
@@ -25,7 +23,9 @@ from assistant.features import (
     answer_features,
     sentence_features,
 )
-from assistant.reader import LogisticModel
+from assistant.models.cross_encoder import CrossEncoder, PassageScores
+from assistant.models.embedding import CachedEmbedder, SentenceEmbedder
+from assistant.models.logistic import LogisticModel
 from assistant.retrieval import Retriever
 from assistant.schema import Query, ScoredPassage
 from assistant.text.sentences import sentences_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from assistant.crossencoder import best_span
+from assistant.models.cross_encoder import best_span
 from eval.measures import auroc, token_f1
 from eval.training.material import Material
 from eval.training.model import Batch, collate

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from assistant.crossencoder import Ids, PairTokenizer, Tokens
-from assistant.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.lexical import LexicalIndex
+from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
+from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.retrieval import Retriever
 from assistant.schema import Article, Passage

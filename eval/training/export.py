@@ -9,7 +9,7 @@ import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from assistant.crossencoder import TOKENIZER, WEIGHTS
+from assistant.models.cross_encoder import TOKENIZER, WEIGHTS
 from eval.training.check import Scorer
 from eval.training.model import Batch, ReaderModel, packaged_folder
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.crossencoder import Ids, Pair, PairTokenizer
+from assistant.models.cross_encoder import Ids, Pair, PairTokenizer
 from eval.training.examples import (
     Labelled,
     Mined,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
 
-from assistant.crossencoder import Pair, pad
+from assistant.models.cross_encoder import Pair, pad
 from eval.training.examples import Labelled
 
 TOKEN_TYPES = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from assistant.crossencoder import Pair
+from assistant.models.cross_encoder import Pair
 from eval.training.check import Scorer, check
 from eval.training.examples import Labelled
 from eval.training.material import Material

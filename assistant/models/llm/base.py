@@ -24,11 +24,11 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from assistant import failures, prompts
 from assistant.errors import LanguageModelError, ModelError, SettingsError
-from assistant.failures import Service, failure
-from assistant.listening import Listener, cuttable, http_client
-from assistant.prompts import Message
+from assistant.models.llm import errors, prompts
+from assistant.models.llm.errors import Service, failure
+from assistant.models.llm.prompts import Message
+from assistant.models.llm.streaming import Listener, cuttable, http_client
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Completion(Iterator[str]):
             if isinstance(end.value, Usage):
                 self._usage = end.value
             if not self.text.strip():
-                raise LanguageModelError(self._model.name, *failures.SAID_NOTHING) from None
+                raise LanguageModelError(self._model.name, *errors.SAID_NOTHING) from None
             raise
         self.text += words
         return words
@@ -227,7 +227,7 @@ class LlamaIndexModel:
             while (piece := (yield from self._awaited(listener, written))) is not None:
                 yield written.add(piece)
                 if len(written.shown) > LONGEST_ANSWER:
-                    raise LanguageModelError(self._service.subject, *failures.ENDLESS)
+                    raise LanguageModelError(self._service.subject, *errors.ENDLESS)
         finally:
             listener.stop()
         written.check(self._service)
@@ -277,20 +277,20 @@ class LlamaIndexModel:
                     raise
                 if self._does_without(llm, error):
                     continue
-                pause = failures.pause_after(error) if again else None
+                pause = errors.pause_after(error) if again else None
                 if pause is None or stopped.wait(pause):
                     raise
                 again = False
 
     def _does_without(self, llm: "LLM", error: Exception) -> bool:
         """Whether the service refused an option that it need not have: from now on it has not."""
-        if failures.status_of(error) not in (400, 422):
+        if errors.status_of(error) not in (400, 422):
             return False
         if "stream_options" in self._options and "stream_options" in str(error):
             self._options = {}
             return True
         warm = getattr(llm, "temperature", 1.0) != 1.0  # the one that models without any take
-        if warm and failures.body_of(error).get("param") == "temperature":
+        if warm and errors.body_of(error).get("param") == "temperature":
             llm.temperature = 1.0  # type: ignore[attr-defined]
             return True
         return False
@@ -392,11 +392,11 @@ class _Written:
         reason that is missing tells them apart.
         """
         if self.ends and self.reason is None:
-            raise LanguageModelError(service.subject, *failures.BROKEN_OFF)
+            raise LanguageModelError(service.subject, *errors.BROKEN_OFF)
         if self.reason in ("content_filter", "refusal"):
-            raise LanguageModelError(service.subject, *failures.WITHHELD)
+            raise LanguageModelError(service.subject, *errors.WITHHELD)
         if not self.shown.strip():
-            what = failures.ONLY_THOUGHT if self.truncated else failures.SAID_NOTHING
+            what = errors.ONLY_THOUGHT if self.truncated else errors.SAID_NOTHING
             raise LanguageModelError(service.subject, *what)
 
 

@@ -7,8 +7,9 @@ names, of which the passages have vectors, whatever the settings say. Where they
 
 from threading import Lock
 
-from assistant.embedding import PACKAGED, Embedder, Precision, SentenceEmbedder, model_path
 from assistant.errors import ModelError
+from assistant.models.embedding import Embedder, SentenceEmbedder
+from assistant.models.hub import PACKAGED, Precision, model_path
 from assistant.store import AnsweringModel, Store
 
 

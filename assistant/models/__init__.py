@@ -1,0 +1,1 @@
+"""Every neural model and language model."""
