@@ -19,7 +19,7 @@ from assistant.schema import Article
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
 from assistant.sources.filing import markdown_of, slug
 from assistant.sources.metadata import FiledArticle, canonical_url
-from assistant.store import RecordKey, Store
+from assistant.store.store import RecordKey, Store
 
 if TYPE_CHECKING:
     from assistant.sources.remote.fetch import Fetched

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assistant import chronology
-from assistant.copies import Copies
 from assistant.disagreement import disagreeing, disagreement_of
 from assistant.reader import Reading
 from assistant.reprints import Reprints
 from assistant.retrieval import NEAR_DUPLICATE, similarity
 from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
+from assistant.store.near_duplicates import Copies
 
 REFUSAL = "The articles do not answer this question."
 NEAREST = "The nearest passages are below; they are about the topic, but the answer is not in them."

@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from assistant import answering, feedback, following
-from assistant.active_model import Models
 from assistant.adding import Incoming, Limits
 from assistant.answering import Composer
 from assistant.asking import Asked, Pipeline, Understood, reply
-from assistant.copies import Copies
 from assistant.corpus import Corpus
 from assistant.entailment import ReaderEntailment
 from assistant.errors import CorpusError
 from assistant.following import Pace
 from assistant.index import BackgroundSwitch, Index
 from assistant.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
-from assistant.lexical import LexicalIndex
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.models.llm.base import LanguageModel, language_model
@@ -50,10 +47,13 @@ from assistant.schema import (
 )
 from assistant.settings import Settings, load_settings
 from assistant.sources.corrections import Correction
-from assistant.store import Store
+from assistant.store.active_model import Models
+from assistant.store.full_text import LexicalIndex
+from assistant.store.near_duplicates import Copies
+from assistant.store.store import Store
+from assistant.store.vector_index import VectorIndex
 from assistant.suggestions import suggest
 from assistant.transfer import Transfer, export_corpus
-from assistant.vectors import VectorIndex
 from assistant.verification import Entailment
 from assistant.writing import Writer
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from assistant.assistant import Assistant, open_assistant
-from assistant.database import move_away
 from assistant.errors import AssistantError, StoreError
 from assistant.models.embedding import Embedder
 from assistant.schema import Finding
 from assistant.settings import Settings
-from assistant.store import Store
+from assistant.store.database import move_away
+from assistant.store.store import Store
 
 
 def examine(settings: Settings, embedder: Embedder | None = None) -> list[Finding]:

@@ -12,7 +12,7 @@ from assistant.corpus import is_passed_over
 from assistant.errors import ArticleError, CorpusError, SettingsError, StoreError
 from assistant.ingestion import Ingestion, ShowWaiting
 from assistant.schema import Change, FeedSummary, Plan
-from assistant.store import Store
+from assistant.store.store import Store
 
 if TYPE_CHECKING:
     from assistant.subscriptions import Subscription, Subscriptions

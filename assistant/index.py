@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assistant.active_model import Models, described
-from assistant.copies import Copies
 from assistant.corpus import Corpus, Found
 from assistant.errors import ArticleError, AssistantError
 from assistant.models.embedding import Embedder, Vectors
 from assistant.passages import cut_passages
 from assistant.schema import Article, Change, Passage, Plan, Progress
-from assistant.store import Entry, Record, Store, digest_of
+from assistant.store.active_model import Models, described
+from assistant.store.near_duplicates import Copies
+from assistant.store.store import Entry, Record, Store, digest_of
+from assistant.store.vector_index import VectorIndex
 from assistant.text.abbreviations import mine_abbreviations
-from assistant.vectors import VectorIndex
 
 CUT = 3
 """Version of cleaning, cutting and mining; a new one has every article indexed again."""

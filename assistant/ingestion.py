@@ -28,7 +28,7 @@ from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
 from assistant.sources.formats.text import pasted_file
 from assistant.sources.metadata import FiledArticle
-from assistant.store import Store
+from assistant.store.store import Store
 
 ShowPlan = Callable[[Plan], None]
 ShowProgress = Callable[[Progress], None]

@@ -8,8 +8,8 @@ adds, or a later version puts otherwise, is nobody's copy.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assistant.copies import Copies
 from assistant.schema import Citation, Copy, Evidence, Passage, ScoredPassage
+from assistant.store.near_duplicates import Copies
 from assistant.text.sentences import sentences_of
 from assistant.text.similarity import units
 

@@ -12,15 +12,15 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from assistant.lexical import LexicalIndex
 from assistant.models.embedding import Embedder, Vectors, encode_question
 from assistant.models.rerankers import Reranker
 from assistant.schema import Filter, Passage, Query, ScoredPassage
 from assistant.spelling import corrected
-from assistant.store import Store
+from assistant.store.full_text import LexicalIndex
+from assistant.store.store import Store
+from assistant.store.vector_index import VectorIndex
 from assistant.text.abbreviations import UNIVERSAL, Expansion, expand
 from assistant.text.tokens import content_words, ending, fold, foreign_terms, stem, words
-from assistant.vectors import VectorIndex
 
 DEPTH = 50
 """Passages asked of each of the two searches."""

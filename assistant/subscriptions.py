@@ -23,7 +23,7 @@ from assistant.sources.remote.feed import (
     poll,
 )
 from assistant.sources.remote.fetch import Fetched, StatusError, UnreachableError
-from assistant.store import Store
+from assistant.store.store import Store
 
 TRIES = 3
 """How often an article is fetched that cannot be read. Any reason may pass: pages are listed before

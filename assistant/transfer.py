@@ -27,8 +27,8 @@ from filelock import FileLock, Timeout
 from assistant.corpus import Corpus
 from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError
 from assistant.schema import Progress
-from assistant.store import Store
-from assistant.vectors import STATE
+from assistant.store.store import Store
+from assistant.store.vector_index import STATE
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -36,7 +36,7 @@ from assistant.assistant import Assistant
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.schema import Article, Filter, Progress
-from assistant.store import Entry
+from assistant.store.store import Entry
 from assistant.text.tokens import words
 from eval import datasets
 from eval.bench import CANDIDATES, sentences, timed

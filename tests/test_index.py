@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from assistant.errors import ArticleError, CorpusError
-from assistant.lexical import LexicalIndex
+from assistant.store.full_text import LexicalIndex
 from assistant.text.tokens import stem
 
 from .conftest import WordEmbedder

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assistant.cli import main
-from assistant.lexical import LexicalIndex
 from assistant.models.embedding import SentenceEmbedder, encode_question
 from assistant.passages import cut_passages
 from assistant.schema import Article
-from assistant.store import Entry, Store
+from assistant.store.full_text import LexicalIndex
+from assistant.store.store import Entry, Store
 from assistant.text.languages import STEMMERS, code_of, language_of, stop_words
 from assistant.text.sentences import sentences_of, split_sentences
 from assistant.text.tokens import analysed, count_words, foreign_terms

@@ -23,14 +23,14 @@ from tokenizers.pre_tokenizers import Whitespace
 from assistant.doctor import examine
 from assistant.models.embedding import SentenceEmbedder
 from assistant.settings import load_settings
-from assistant.store import AnsweringModel, Store
+from assistant.store.store import AnsweringModel, Store
 
 from .conftest import WordEmbedder
 
 STORIES = 300
 """Of a passage each: two batches."""
 
-TABLES = Path(__file__).parent.parent / "assistant"
+TABLES = Path(__file__).parent.parent / "assistant" / "store" / "sql"
 NAMES = [f"name{number}" for number in range(STORIES)]
 
 
@@ -382,7 +382,7 @@ def test_an_upgraded_index_has_the_tables_of_a_new_one(tmp_path, older):
     old = sqlite3.connect(tmp_path / "old" / "store.sqlite3")
     old.executescript((Path(__file__).parent / "format_1.sql").read_text())
     for version in range(1, older):
-        old.executescript((TABLES / f"store_from_{version}.sql").read_text())
+        old.executescript((TABLES / f"from_{version}.sql").read_text())
     old.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(older),))
     old.commit()
     old.close()

@@ -117,7 +117,7 @@ def _unloadable(name: str, kind: str, setting: str, error: Exception) -> ModelEr
 
 @contextmanager
 def one_thread(wanted: bool) -> Iterator[None]:
-    """Runs torch on one thread inside, if `wanted`: one question takes as long on one core as on two
+    """Runs torch on one thread inside, if wanted: one question takes as long on one core as on two
     (5 ms), and leaves the other to search.
     """
     import torch

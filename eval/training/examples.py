@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from assistant.lexical import LexicalIndex
 from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
 from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.passages import cut_passages
 from assistant.retrieval import Retriever
 from assistant.schema import Article, Passage
-from assistant.store import Entry, Store
+from assistant.store.full_text import LexicalIndex
+from assistant.store.store import Entry, Store
+from assistant.store.vector_index import VectorIndex
 from assistant.text.sentences import split_sentences
-from assistant.vectors import VectorIndex
 
 HELD_OUT = 10
 """One text in so many is never trained on: it calibrates and stops the training."""

@@ -8,7 +8,7 @@ weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 202
 import json
 from collections.abc import Sequence
 
-from assistant.store import Store
+from assistant.store.store import Store
 from assistant.text.languages import STEMMERS
 from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 

@@ -16,11 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.database import Connection, Database
 from assistant.errors import StoreError
 from assistant.models.embedding import Vectors
 from assistant.models.hub import Precision
 from assistant.schema import Article, ArticleSummary, Filter, Order, Passage
+from assistant.store.database import Connection, Database
 from assistant.text.tokens import analysed, count_words
 
 RecordKey = Literal["path", "id", "digest", "origin"]

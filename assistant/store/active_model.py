@@ -10,7 +10,7 @@ from threading import Lock
 from assistant.errors import ModelError
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.models.hub import PACKAGED, Precision, model_path
-from assistant.store import AnsweringModel, Store
+from assistant.store.store import AnsweringModel, Store
 
 
 class Models:

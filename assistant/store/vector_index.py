@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from assistant.errors import StoreError
 from assistant.models.embedding import Vectors
 from assistant.schema import Progress
-from assistant.store import Store
+from assistant.store.store import Store
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

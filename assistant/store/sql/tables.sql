@@ -1,4 +1,4 @@
--- The tables of store.py, format 3.
+-- The tables of the store, format 3.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE articles (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, path TEXT UNIQUE NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE copies (
     other INTEGER NOT NULL REFERENCES articles ON DELETE CASCADE,
     similarity REAL NOT NULL, PRIMARY KEY (article, other)) WITHOUT ROWID;
 CREATE INDEX copies_of_other ON copies (other);
--- What terms.py has analysed is read in the place of heading and text.
+-- What tokens.py has analysed is read in the place of heading and text.
 CREATE VIEW lexical_content AS
     SELECT number, iif(analysed IS NULL, heading, '') AS heading, ifnull(analysed, text) AS text
     FROM passages;

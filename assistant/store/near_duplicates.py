@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from assistant.database import Connection
 from assistant.schema import Article, Copy, Passage, Plan, Progress
-from assistant.store import Store
+from assistant.store.database import Connection
+from assistant.store.store import Store
 from assistant.text.similarity import Shingles, buckets, shingles, similarity
 
 SHARED = 0.75

@@ -1,4 +1,4 @@
--- From format 1 to format 2 of the tables in store.sql.
+-- From format 1 to format 2 of the tables in tables.sql.
 -- What is cut otherwise is not what is embedded otherwise: "2/150/model" becomes "2/150".
 UPDATE articles SET recipe = substr(recipe, 1, instr(recipe, '/')
     + instr(substr(recipe, instr(recipe, '/') + 1), '/') - 1) WHERE recipe LIKE '%/%/%';
@@ -8,7 +8,7 @@ INSERT OR IGNORE INTO meta SELECT 'model', json_object('fingerprint', e.model)
     GROUP BY e.model ORDER BY count(*) DESC LIMIT 1;
 CREATE INDEX articles_of_origin ON articles (origin);
 CREATE TABLE feeds (url TEXT PRIMARY KEY, followed INTEGER NOT NULL, state TEXT NOT NULL);
--- What copies.py keeps; the next sync compares the articles.
+-- What near_duplicates.py keeps; the next sync compares the articles.
 CREATE TABLE uncompared (article INTEGER PRIMARY KEY REFERENCES articles ON DELETE CASCADE);
 CREATE TRIGGER articles_added AFTER INSERT ON articles BEGIN
     INSERT INTO uncompared VALUES (new.number);
@@ -30,7 +30,7 @@ DROP TRIGGER passages_added;
 DROP TRIGGER passages_removed;
 DROP TABLE lexical_terms;
 DROP TABLE lexical;
--- What terms.py has analysed is read in the place of heading and text.
+-- What tokens.py has analysed is read in the place of heading and text.
 CREATE VIEW lexical_content AS
     SELECT number, iif(analysed IS NULL, heading, '') AS heading, ifnull(analysed, text) AS text
     FROM passages;

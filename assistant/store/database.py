@@ -19,8 +19,9 @@ from assistant.schema import Progress
 
 FORMAT = 3
 
-_TABLES = Path(__file__).with_name("store.sql")
-_UPGRADES = {n: Path(__file__).with_name(f"store_from_{n}.sql") for n in range(1, FORMAT)}
+_SQL = Path(__file__).parent / "sql"
+_TABLES = _SQL / "tables.sql"
+_UPGRADES = {n: _SQL / f"from_{n}.sql" for n in range(1, FORMAT)}
 """What brings a file of an older format to the next one."""
 
 Connection = sqlite3.Connection
