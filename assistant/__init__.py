@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant, open_assistant
+    from assistant.corpus.transfer import import_corpus
     from assistant.errors import AssistantError
     from assistant.schema import Answer, Article, Citation
-    from assistant.transfer import import_corpus
 
 __all__ = [
     "Answer", "Article", "Assistant", "AssistantError", "Citation", "import_corpus",
@@ -28,7 +28,7 @@ _HOMES = {
     "Assistant": "assistant.assistant",
     "AssistantError": "assistant.errors",
     "Citation": "assistant.schema",
-    "import_corpus": "assistant.transfer",
+    "import_corpus": "assistant.corpus.transfer",
     "open_assistant": "assistant.assistant",
 }
 

@@ -8,7 +8,7 @@ from assistant import chronology
 from assistant.disagreement import disagreeing, disagreement_of
 from assistant.reader import Reading
 from assistant.reprints import Reprints
-from assistant.retrieval import NEAR_DUPLICATE, similarity
+from assistant.retrieval.retriever import NEAR_DUPLICATE, similarity
 from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
 from assistant.store.near_duplicates import Copies
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from assistant import answering, conversation
+from assistant import answering
 from assistant.answering import Composer
 from assistant.chronology import asks_for_latest, with_versions
 from assistant.disagreement import may_disagree
 from assistant.models.llm.base import LanguageModel, rewrite
 from assistant.reader import Reader
-from assistant.retrieval import Retriever
+from assistant.retrieval import followups
+from assistant.retrieval.retriever import Retriever
+from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
-from assistant.timespans import timespan_of
 from assistant.verification import verify
 from assistant.writing import Writer
 
@@ -125,7 +126,7 @@ class Pipeline:
     def _standalone(self, asked: Asked) -> tuple[str, Found | None]:
         """What the question means, and what was found for it if that was looked for."""
         question, turns = asked.question, asked.turns
-        readings = conversation.readings(question, turns)
+        readings = followups.readings(question, turns)
         if len(readings) == 1:
             return question, None
         if self.model is not None:
@@ -134,7 +135,7 @@ class Pipeline:
             if rewritten:
                 return rewritten, None
         found = [self.retriever.search(one, self.candidates, asked.within) for one in readings]
-        chosen = conversation.choose(readings, [self._confidence(*one) for one in found])
+        chosen = followups.choose(readings, [self._confidence(*one) for one in found])
         return readings[chosen], found[chosen]
 
     def _confidence(self, query: Query, candidates: Sequence[ScoredPassage]) -> float:
@@ -166,5 +167,5 @@ def reply(question: str) -> Answer | None:
     """The answer to what needs no search: nothing at all, a greeting, thanks."""
     if not any(character.isalnum() for character in question):
         return answering.say(question, answering.EMPTY_QUESTION)
-    topic = conversation.small_talk(question)
+    topic = followups.small_talk(question)
     return None if topic is None else answering.say(question, answering.SMALL_TALK[topic])

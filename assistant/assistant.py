@@ -13,23 +13,26 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assistant import answering, feedback, following
-from assistant.adding import Incoming, Limits
+from assistant import answering, feedback
 from assistant.answering import Composer
 from assistant.asking import Asked, Pipeline, Understood, reply
-from assistant.corpus import Corpus
+from assistant.corpus import watch
+from assistant.corpus.folder import Corpus
+from assistant.corpus.incoming import Incoming, Limits
+from assistant.corpus.indexing import BackgroundSwitch, Index
+from assistant.corpus.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
+from assistant.corpus.transfer import Transfer, export_corpus
+from assistant.corpus.watch import Pace
 from assistant.entailment import ReaderEntailment
 from assistant.errors import CorpusError
-from assistant.following import Pace
-from assistant.index import BackgroundSwitch, Index
-from assistant.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.models.llm.base import LanguageModel, language_model
 from assistant.models.nli import SentenceEntailment
 from assistant.models.rerankers import Reranker, SentenceReranker
 from assistant.reader import Reader, TrainedReader
-from assistant.retrieval import EVERYTHING, Retriever
+from assistant.retrieval.retriever import EVERYTHING, Retriever
+from assistant.retrieval.suggestions import suggest
 from assistant.schema import (
     Answer,
     Article,
@@ -52,8 +55,6 @@ from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
-from assistant.suggestions import suggest
-from assistant.transfer import Transfer, export_corpus
 from assistant.verification import Entailment
 from assistant.writing import Writer
 
@@ -398,22 +399,22 @@ class Assistant:
         return self._copies.likened(self._ingestion.add(sources, progress, waiting, stop))
 
     def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
-        """Follows the corpus folder until `Pace.stop` is set; see `following.watch`."""
-        plans = following.watch(self._ingestion, pace or Pace(), polling=polling)
+        """Follows the corpus folder until `Pace.stop` is set; see `watch.watch`."""
+        plans = watch.watch(self._ingestion, pace or Pace(), polling=polling)
         return map(self._copies.likened, plans)
 
     def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
-        """Follows feeds until `Pace.stop` is set; see `following.follow`."""
-        plans = following.follow(self._ingestion, urls, pace or Pace())
+        """Follows feeds until `Pace.stop` is set; see `watch.follow`."""
+        plans = watch.follow(self._ingestion, urls, pace or Pace())
         return map(self._copies.likened, plans)
 
     def feeds(self) -> list[FeedSummary]:
         """The feeds that were added or followed, by address."""
-        return following.feeds(self._store)
+        return watch.feeds(self._store)
 
     def unfollow(self, url: str) -> None:
-        """Follows a feed no longer; see `following.unfollow`."""
-        following.unfollow(self._store, url)
+        """Follows a feed no longer; see `watch.unfollow`."""
+        watch.unfollow(self._store, url)
 
     def preview(self, url: str) -> Incoming:
         """The article at an address as it would be added; nothing is written.

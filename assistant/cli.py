@@ -30,9 +30,9 @@ from assistant.printing import (
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
+    from assistant.corpus.transfer import Transfer
     from assistant.schema import Plan
     from assistant.settings import Settings
-    from assistant.transfer import Transfer
 
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON for programs")
 
@@ -191,8 +191,8 @@ def chat(host: str | None, port: int | None, watch: bool) -> None:
 @contextmanager
 def _watched(assistant: "Assistant") -> Iterator[None]:
     """Follows the corpus folder in the background."""
+    from assistant.corpus.watch import Pace
     from assistant.errors import AssistantError
-    from assistant.following import Pace
 
     stop = threading.Event()
 
@@ -252,8 +252,8 @@ def add(sources: tuple[str, ...], follow: bool, every: float | None, as_json: bo
 
 
 def _follow(sources: tuple[str, ...], every: float | None, as_json: bool) -> None:
-    from assistant.adding import is_address
-    from assistant.following import Pace
+    from assistant.corpus.incoming import is_address
+    from assistant.corpus.watch import Pace
 
     for source in sources:
         if not is_address(source):
@@ -280,7 +280,7 @@ def watch(poll: bool, as_json: bool) -> None:
     assistant watch
     assistant --corpus /mnt/server/articles watch --poll
     """
-    from assistant.following import Pace
+    from assistant.corpus.watch import Pace
 
     with _until_stopped(), _assistant() as assistant:
         print_event(_sync(assistant, background=True), as_json)
@@ -463,7 +463,7 @@ def import_(archive: Path, as_json: bool) -> None:
     assistant --corpus ~/articles import articles.tar
     assistant --corpus ~/articles import /mnt/stick/articles.tar --json
     """
-    from assistant.transfer import import_corpus
+    from assistant.corpus.transfer import import_corpus
 
     settings = _settings()
     with progress_bar() as progress:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from assistant.chronology import certainly_later, moment, on_subject, words_of
-from assistant.questions import office_of, wants_number
+from assistant.retrieval.question_types import office_of, wants_number
 from assistant.schema import Article, Citation, Claim, Disagreement, Evidence
 from assistant.text.names import Vocabulary, names_of
 from assistant.text.quantities import DAY, DECADE, ORDINAL, Number, figures_of, in_digits

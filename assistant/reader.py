@@ -13,7 +13,7 @@ import numpy as np
 from assistant.features import Sentence, answer_features, sentence_features, speaks
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.logistic import LogisticModel
-from assistant.questions import wants_statement
+from assistant.retrieval.question_types import wants_statement
 from assistant.schema import Evidence, Query, ScoredPassage
 from assistant.text.speech import speaker_of
 

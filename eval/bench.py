@@ -25,9 +25,9 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
+from assistant.corpus.chunking import cut_passages
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import SentenceEmbedder
-from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.sources.files import read_article
 from assistant.text.sentences import split_sentences

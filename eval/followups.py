@@ -1,6 +1,6 @@
 """How near rules alone come to what people write when they make a follow-up stand alone.
 
-Without articles there is nothing to choose by: of the readings that `assistant.conversation`
+Without articles there is nothing to choose by: of the readings that `assistant.retrieval.followups`
 proposes, the first after the question as typed is taken. What the choice is worth is measured on
 the bundled conversations, as the "follow-up MRR".
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant import conversation
 from assistant.errors import CorpusError
 from assistant.models.embedding import SentenceEmbedder
+from assistant.retrieval import followups
 from assistant.schema import Turn
 from eval.measures import token_f1
 from eval.run import SIMILARITY_MODEL
@@ -63,7 +63,7 @@ def _turns(history: list[dict[str, str]]) -> tuple[Turn, ...]:
 
 def rewritten(followup: FollowUp) -> str:
     """The reading that the rules hold most likely."""
-    return conversation.readings(followup.question, followup.turns)[:2][-1]
+    return followups.readings(followup.question, followup.turns)[:2][-1]
 
 
 def measure(folder: Path) -> dict[str, tuple[Interval, Interval]]:

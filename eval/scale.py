@@ -33,8 +33,8 @@ import numpy as np
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
+from assistant.corpus.chunking import cut_passages
 from assistant.models.embedding import Embedder, SentenceEmbedder
-from assistant.passages import cut_passages
 from assistant.schema import Article, Filter, Progress
 from assistant.store.store import Entry
 from assistant.text.tokens import words

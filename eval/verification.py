@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from assistant.corpus.chunking import cut_passages
 from assistant.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import FOLDER, CrossEncoder
-from assistant.passages import cut_passages
 from assistant.schema import Article, Check, Citation
 from assistant.statements import MARK
 from assistant.text.sentences import split_sentences

@@ -58,7 +58,7 @@ def records(path, *found):
 def test_a_list_is_added_alike_however_much_of_it_is_indexed_at_once(
     folder, tmp_path, monkeypatch, at_once
 ):
-    monkeypatch.setattr("assistant.ingestion.CHUNK_CHARACTERS", at_once)
+    monkeypatch.setattr("assistant.corpus.ingestion.CHUNK_CHARACTERS", at_once)
     seen, again, new, other = "Seen once.", "Seen again.", "Seen anew.", "Seen elsewhere."
     address = "https://example.org/whale"
     with folder.open() as assistant:

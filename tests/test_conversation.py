@@ -3,7 +3,7 @@
 import pytest
 
 from assistant import open_assistant
-from assistant.conversation import choose, leans, readings, small_talk
+from assistant.retrieval.followups import choose, leans, readings, small_talk
 from assistant.schema import Turn
 
 MISSION = Turn(

@@ -125,11 +125,11 @@ def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch, ques
         passages = whales.retrieve(question, 10, Filter(sources=("Daily Post",)))
         return [(s.passage.number, s.dense_rank, s.lexical_rank) for s in passages]
 
-    monkeypatch.setattr("assistant.retrieval.DEPTH", depth)
+    monkeypatch.setattr("assistant.retrieval.retriever.DEPTH", depth)
     few = found()
     assert few
-    monkeypatch.setattr("assistant.retrieval.FEW", 1)
-    monkeypatch.setattr("assistant.retrieval.MOST", most)
+    monkeypatch.setattr("assistant.retrieval.retriever.FEW", 1)
+    monkeypatch.setattr("assistant.retrieval.retriever.MOST", most)
     whales._retriever._allowed.clear()
     assert found() == few
 
@@ -187,7 +187,7 @@ def test_a_date_that_is_none_is_refused_with_the_remedy(folder, capsys, value):
 def test_common_words_are_left_out_where_they_would_cost_too_much(
     folder, monkeypatch, question, expected
 ):
-    monkeypatch.setattr("assistant.retrieval.MAX_ROWS", 4)
+    monkeypatch.setattr("assistant.retrieval.retriever.MAX_ROWS", 4)
     for number in range(5):
         folder.write(f"{number}.md", f"The harbour was quiet on day {number}, said the master.")
     folder.write("walrus.md", "A walrus swam into the harbour.")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import pytest
 from filelock import FileLock
 
+from assistant.corpus.watch import Pace
 from assistant.errors import CorpusError, SettingsError, StoreError
-from assistant.following import Pace
 
 from .test_adding import html
 from .web_server import WebServer, page

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assistant.cli import main
+from assistant.corpus.chunking import cut_passages
 from assistant.models.embedding import SentenceEmbedder, encode_question
-from assistant.passages import cut_passages
 from assistant.schema import Article
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store

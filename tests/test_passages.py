@@ -2,7 +2,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assistant.passages import cut_passages
+from assistant.corpus.chunking import cut_passages
 from assistant.schema import Article
 from assistant.text.sentences import sentences_of, split_sentences
 

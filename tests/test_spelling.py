@@ -1,6 +1,6 @@
 import pytest
 
-from assistant.spelling import corrected, nearest
+from assistant.retrieval.spelling import corrected, nearest
 
 VOCABULARY = ["armenia", "georgia", "galuzin", "receiv", "februari", "iran", "slovenia"]
 WORDS = {"receiv": "received", "februari": "february"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.timespans import timespan_of
+from assistant.retrieval.time_expressions import timespan_of
 
 TODAY = date(2024, 6, 12)  # a Wednesday
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.adding import Incoming
 from assistant.assistant import Assistant
+from assistant.corpus.incoming import Incoming
 from assistant.errors import AssistantError
 from assistant.schema import Plan, Progress
 from assistant.sources.files import MANY, SUFFIXES

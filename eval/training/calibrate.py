@@ -26,7 +26,7 @@ from assistant.features import (
 from assistant.models.cross_encoder import CrossEncoder, PassageScores
 from assistant.models.embedding import CachedEmbedder, SentenceEmbedder
 from assistant.models.logistic import LogisticModel
-from assistant.retrieval import Retriever
+from assistant.retrieval.retriever import Retriever
 from assistant.schema import Query, ScoredPassage
 from assistant.text.sentences import sentences_of
 from eval.measures import auroc, token_f1

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from assistant.corpus.chunking import cut_passages
 from assistant.entailment import ENTAILMENT_FEATURES, LEXICAL, ReaderEntailment
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.logistic import LogisticModel
-from assistant.passages import cut_passages
 from assistant.schema import Article, Passage
 from assistant.text.names import names_of
 from assistant.text.sentences import sentences_of

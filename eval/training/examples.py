@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from assistant.corpus.chunking import cut_passages
 from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
 from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
-from assistant.passages import cut_passages
-from assistant.retrieval import Retriever
+from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store

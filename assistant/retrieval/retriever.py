@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors, encode_question
 from assistant.models.rerankers import Reranker
+from assistant.retrieval.spelling import corrected
 from assistant.schema import Filter, Passage, Query, ScoredPassage
-from assistant.spelling import corrected
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from assistant.corpus import Corpus
+from assistant.corpus.folder import Corpus
 from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError
 from assistant.schema import Progress
 from assistant.store.store import Store

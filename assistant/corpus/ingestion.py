@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assistant.adding import (
+from assistant.corpus.folder import Corpus
+from assistant.corpus.incoming import (
     Incoming,
     Limits,
     Places,
@@ -20,9 +21,8 @@ from assistant.adding import (
     page_at,
     version_of,
 )
-from assistant.corpus import Corpus
+from assistant.corpus.indexing import Index
 from assistant.errors import ArticleError, CorpusError
-from assistant.index import Index
 from assistant.schema import Article, Change, Details, Passage, Plan, Progress
 from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
@@ -122,7 +122,7 @@ class Ingestion:
 
     def _add_address(self, url: str, count: "_Count", waiting: ShowWaiting | None) -> Plan:
         """The article at an address, or those that a feed there lists, each as it is fetched."""
-        from assistant.subscriptions import Subscriptions  # on use, as in `page_at`
+        from assistant.corpus.feeds import Subscriptions  # on use, as in `page_at`
 
         feeds = Subscriptions(self.store, self.limits)
         try:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assistant.corpus import Corpus, Found
+from assistant.corpus.chunking import cut_passages
+from assistant.corpus.folder import Corpus, Found
 from assistant.errors import ArticleError, AssistantError
 from assistant.models.embedding import Embedder, Vectors
-from assistant.passages import cut_passages
 from assistant.schema import Article, Change, Passage, Plan, Progress
 from assistant.store.active_model import Models, described
 from assistant.store.near_duplicates import Copies

@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.corpus import is_passed_over
+from assistant.corpus.folder import is_passed_over
+from assistant.corpus.ingestion import Ingestion, ShowWaiting
 from assistant.errors import ArticleError, CorpusError, SettingsError, StoreError
-from assistant.ingestion import Ingestion, ShowWaiting
 from assistant.schema import Change, FeedSummary, Plan
 from assistant.store.store import Store
 
 if TYPE_CHECKING:
-    from assistant.subscriptions import Subscription, Subscriptions
+    from assistant.corpus.feeds import Subscription, Subscriptions
 
 SHORTEST = 5 * 60.0
 """Seconds between two questions to a feed, however often a person wants it asked."""
@@ -107,8 +107,8 @@ def follow(ingestion: Ingestion, urls: Sequence[str], pace: Pace) -> Iterator[Pl
         CorpusError: an article's file cannot be written.
         StoreError: the index cannot be used.
     """
+    from assistant.corpus.feeds import Subscriptions
     from assistant.sources.remote.feed import INTERVAL
-    from assistant.subscriptions import Subscriptions
 
     every = INTERVAL if pace.every is None else pace.every
     if every < SHORTEST:
@@ -211,7 +211,7 @@ def _time(moment: float, now: float) -> str:
 
 def feeds(store: Store) -> list[FeedSummary]:
     """The feeds that were added or followed, by address."""
-    from assistant.subscriptions import known_feeds
+    from assistant.corpus.feeds import known_feeds
 
     return [
         FeedSummary(f.url, f.followed, f.next_time, f.poll.problem, len(f.wanted))
@@ -225,7 +225,7 @@ def unfollow(store: Store, url: str) -> None:
     Raises:
         SettingsError: no feed with this address is known.
     """
-    from assistant.subscriptions import follow_feed
+    from assistant.corpus.feeds import follow_feed
 
     if not follow_feed(store, url, False):
         raise SettingsError(url, "is no feed that is known", "`assistant feeds` lists them")

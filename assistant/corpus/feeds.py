@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from urllib.parse import urldefrag, urlsplit
 
-from assistant.adding import Incoming, Limits, from_page, getter, version_of
+from assistant.corpus.incoming import Incoming, Limits, from_page, getter, version_of
 from assistant.errors import ArticleError
 from assistant.sources.remote.feed import (
     INTERVAL,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from assistant.corpus import is_passed_over
+from assistant.corpus.folder import is_passed_over
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles

@@ -1,0 +1,1 @@
+"""Articles come into the corpus and its index: added, synced, watched, corrected, moved."""
