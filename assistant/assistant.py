@@ -13,9 +13,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assistant import answering, feedback
-from assistant.answering import Composer
-from assistant.asking import Asked, Pipeline, Understood, reply
+from assistant import feedback
+from assistant.answering import extractive
+from assistant.answering.extractive import Composer
+from assistant.answering.generative import Writer
+from assistant.answering.pipeline import Asked, Pipeline, Understood, reply
+from assistant.answering.reader import Reader, TrainedReader
+from assistant.answering.verification.checks import Entailment
+from assistant.answering.verification.entailment import ReaderEntailment
 from assistant.corpus import watch
 from assistant.corpus.folder import Corpus
 from assistant.corpus.incoming import Incoming, Limits
@@ -23,14 +28,12 @@ from assistant.corpus.indexing import BackgroundSwitch, Index
 from assistant.corpus.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
 from assistant.corpus.transfer import Transfer, export_corpus
 from assistant.corpus.watch import Pace
-from assistant.entailment import ReaderEntailment
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.models.llm.base import LanguageModel, language_model
 from assistant.models.nli import SentenceEntailment
 from assistant.models.rerankers import Reranker, SentenceReranker
-from assistant.reader import Reader, TrainedReader
 from assistant.retrieval.retriever import EVERYTHING, Retriever
 from assistant.retrieval.suggestions import suggest
 from assistant.schema import (
@@ -55,8 +58,6 @@ from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
-from assistant.verification import Entailment
-from assistant.writing import Writer
 
 SUGGEST_FROM = 200
 """Newest articles that example questions are made from."""
@@ -201,7 +202,7 @@ class Assistant:
             yield said
             return
         if self._store.counts()[1] == 0:
-            yield answering.say(question, answering.EMPTY_CORPUS)
+            yield extractive.say(question, extractive.EMPTY_CORPUS)
             return
         started = time.perf_counter()
         if not self._ready.is_set():

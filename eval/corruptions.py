@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from assistant.answering import cite
+from assistant.answering.extractive import cite
+from assistant.answering.verification.claims import MARK
 from assistant.assistant import Assistant
 from assistant.schema import Citation, Evidence, Passage
-from assistant.statements import MARK
 from assistant.text.names import names_of
 from assistant.text.quantities import MONTHS
 from assistant.text.sentences import split_sentences

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from assistant.answering.verification.checks import Entailment, verify
+from assistant.answering.verification.claims import MARK
+from assistant.answering.verification.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.corpus.chunking import cut_passages
-from assistant.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import FOLDER, CrossEncoder
 from assistant.schema import Article, Check, Citation
-from assistant.statements import MARK
 from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
-from assistant.verification import Entailment, verify
 from eval import datasets
 from eval.corruptions import Corrupted, Made, answers, corrupted
 from eval.measures import auroc

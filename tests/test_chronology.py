@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from assistant.chronology import asks_for_latest, certainly_later
+from assistant.answering.reader import Reading
+from assistant.answering.recency import asks_for_latest, certainly_later
 from assistant.cli import main
-from assistant.reader import Reading
 from assistant.schema import Claim, Disagreement, Evidence
 from assistant.text.sentences import sentences_of
 from assistant.web import render

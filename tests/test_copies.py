@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from assistant.answering.reader import Reading
 from assistant.cli import main
-from assistant.reader import Reading
 from assistant.schema import Citation, Copy, Evidence, Filter
 from assistant.text.sentences import sentences_of
 from assistant.web import render

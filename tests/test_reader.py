@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from assistant import open_assistant
+from assistant.answering.reader import Reading
 from assistant.errors import ModelError
 from assistant.models.cross_encoder import (
     FOLDER,
@@ -29,7 +30,6 @@ from assistant.models.cross_encoder import (
 )
 from assistant.models.hub import PACKAGED
 from assistant.models.rerankers import SentenceReranker
-from assistant.reader import Reading
 from assistant.schema import Evidence
 from assistant.settings import load_settings
 from assistant.text.sentences import split_sentences

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant import answering
-from assistant.cited import quotations_of
-from assistant.entailment import ReaderEntailment
+from assistant.answering import extractive
+from assistant.answering.verification.checks import verify
+from assistant.answering.verification.claims import without_fabrications
+from assistant.answering.verification.entailment import ReaderEntailment
+from assistant.answering.verification.source_passage import quotations_of
 from assistant.errors import ModelError
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.nli import SentenceEntailment
 from assistant.schema import Check, Citation
-from assistant.statements import without_fabrications
 from assistant.text.names import names_of
 from assistant.text.quantities import figures_of, plain, source_figures
 from assistant.text.speech import speakers_of
-from assistant.verification import verify
 
 TALKS = (
     "The talks began in Geneva on 20 February 2023. “We will not sign before the summer, whatever "
@@ -385,8 +385,8 @@ def test_a_sentence_without_a_mark_is_weak():
         "Here is what the two ministers say about the pipeline and its price:",
         "The articles do not say when the pipeline will be finished.",
         "None of the sources names a date for the signature.",
-        f"{answering.REFUSAL} {answering.NEAREST}",
-        f"{answering.REFUSAL} {answering.OTHER_LANGUAGE}",
+        f"{extractive.REFUSAL} {extractive.NEAREST}",
+        f"{extractive.REFUSAL} {extractive.OTHER_LANGUAGE}",
         "# The talks in Geneva",
         "**Price and date**",
         "…",

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from assistant import open_assistant
+from assistant.answering.verification.checks import verify
 from assistant.cli import main
 from assistant.models.llm import prompts
 from assistant.schema import Answer, Citation, Generation, Turn
-from assistant.verification import verify
 from assistant.web import render
 
 from .conftest import BUNDLED

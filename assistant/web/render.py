@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
+from assistant.answering.verification.claims import marks_in
 from assistant.schema import (
     Answer,
     Article,
@@ -21,7 +22,6 @@ from assistant.schema import (
     Passage,
     Progress,
 )
-from assistant.statements import marks_in
 
 FAILED = (
     "Something went wrong inside the program; what it was stands in the window in which it runs. "

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from assistant.features import (
+from assistant.answering.reader import (
     ANSWER_FEATURES,
     SENTENCE_FEATURES,
     Sentence,

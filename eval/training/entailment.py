@@ -16,8 +16,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from assistant.answering.verification.entailment import (
+    ENTAILMENT_FEATURES,
+    LEXICAL,
+    ReaderEntailment,
+)
 from assistant.corpus.chunking import cut_passages
-from assistant.entailment import ENTAILMENT_FEATURES, LEXICAL, ReaderEntailment
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.logistic import LogisticModel
 from assistant.schema import Article, Passage

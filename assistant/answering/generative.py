@@ -7,14 +7,14 @@ sentences themselves answer, and the answer says so.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from assistant.answering import Composer
+from assistant.answering.extractive import Composer
+from assistant.answering.reader import Reading
+from assistant.answering.verification.checks import Entailment, verify
+from assistant.answering.verification.claims import cited_in, without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
 from assistant.models.llm.base import Completion, LanguageModel, settled
-from assistant.reader import Reading
 from assistant.schema import Answer, Citation, Generation, Query, ScoredPassage
-from assistant.statements import cited_in, without_fabrications
-from assistant.verification import Entailment, verify
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""

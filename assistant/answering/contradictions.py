@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from assistant.chronology import certainly_later, moment, on_subject, words_of
+from assistant.answering.recency import certainly_later, moment, on_subject, words_of
 from assistant.retrieval.question_types import office_of, wants_number
 from assistant.schema import Article, Citation, Claim, Disagreement, Evidence
 from assistant.text.names import Vocabulary, names_of

@@ -5,18 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from assistant import answering
-from assistant.answering import Composer
-from assistant.chronology import asks_for_latest, with_versions
-from assistant.disagreement import may_disagree
+from assistant.answering import extractive
+from assistant.answering.contradictions import may_disagree
+from assistant.answering.extractive import Composer
+from assistant.answering.generative import Writer
+from assistant.answering.reader import Reader
+from assistant.answering.recency import asks_for_latest, with_versions
+from assistant.answering.verification.checks import verify
 from assistant.models.llm.base import LanguageModel, rewrite
-from assistant.reader import Reader
 from assistant.retrieval import followups
 from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
-from assistant.verification import verify
-from assistant.writing import Writer
 
 JUDGED = 8
 """Passages that are read for each reading of a follow-up, to choose one of them."""
@@ -166,6 +166,6 @@ class Clock:
 def reply(question: str) -> Answer | None:
     """The answer to what needs no search: nothing at all, a greeting, thanks."""
     if not any(character.isalnum() for character in question):
-        return answering.say(question, answering.EMPTY_QUESTION)
+        return extractive.say(question, extractive.EMPTY_QUESTION)
     topic = followups.small_talk(question)
-    return None if topic is None else answering.say(question, answering.SMALL_TALK[topic])
+    return None if topic is None else extractive.say(question, extractive.SMALL_TALK[topic])

@@ -38,7 +38,7 @@ class ReaderEntailment:
         self._model = model
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """See `assistant.verification.Entailment`.
+        """See `assistant.answering.verification.checks.Entailment`.
 
         Raises:
             ModelError: the weights are missing or broken.

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assistant import chronology
-from assistant.disagreement import disagreeing, disagreement_of
-from assistant.reader import Reading
-from assistant.reprints import Reprints
+from assistant.answering import recency
+from assistant.answering.contradictions import disagreeing, disagreement_of
+from assistant.answering.duplicates import Reprints
+from assistant.answering.reader import Reading
 from assistant.retrieval.retriever import NEAR_DUPLICATE, similarity
 from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
 from assistant.store.near_duplicates import Copies
@@ -84,9 +84,9 @@ class Composer:
         if reading.confidence < self.threshold or not found:
             yield self.refusal(query, reading, candidates)
             return
-        newest_first = newest_first and chronology.differ_in_time(found, articles)
+        newest_first = newest_first and recency.differ_in_time(found, articles)
         differing = disagreeing(query.spelled, found, articles)
-        ordered = chronology.newest_first(query.spelled, found, articles) if newest_first else found
+        ordered = recency.newest_first(query.spelled, found, articles) if newest_first else found
         chosen = with_all(choose(ordered, self.sentences), [e for e, _ in differing])
         short = short_answer(reading, chosen[0])
         begun = Answer(

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.cited import CitedPassage, quotations_of
+from assistant.answering.verification.claims import Statement, statements_of
+from assistant.answering.verification.source_passage import CitedPassage, quotations_of
 from assistant.schema import Check, Citation, Verdict
-from assistant.statements import Statement, statements_of
 from assistant.text.abbreviations import mine_abbreviations
 from assistant.text.names import Name, names_of, ordinary
 from assistant.text.quantities import figures_of

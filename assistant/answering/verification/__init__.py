@@ -1,0 +1,1 @@
+"""An answer is compared with the passages that it cites."""
