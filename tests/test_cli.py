@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from assistant.printing import progress_bar
+from assistant.cli.output import progress_bar
 from assistant.schema import Progress
 
 from .conftest import BUNDLED, INTERVIEW

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from assistant.answering.reader import Reading
-from assistant.cli import main
+from assistant.cli.commands import main
 from assistant.schema import Citation, Copy, Evidence, Filter
 from assistant.text.sentences import sentences_of
-from assistant.web import render
+from assistant.web import html as render
 
 LEAD = "The bridge over the river Elm was closed on Monday after a crack was found in a pillar."
 REPAIRS = (

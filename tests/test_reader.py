@@ -33,7 +33,7 @@ from assistant.models.rerankers import SentenceReranker
 from assistant.schema import Evidence
 from assistant.settings import load_settings
 from assistant.text.sentences import split_sentences
-from assistant.web import render
+from assistant.web import html as render
 
 from .conftest import WordEmbedder
 

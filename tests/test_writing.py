@@ -7,10 +7,10 @@ import pytest
 
 from assistant import open_assistant
 from assistant.answering.verification.checks import verify
-from assistant.cli import main
+from assistant.cli.commands import main
 from assistant.models.llm import prompts
 from assistant.schema import Answer, Citation, Generation, Turn
-from assistant.web import render
+from assistant.web import html as render
 
 from .conftest import BUNDLED
 from .hostile import ADDRESS, HOSTILE, TRACE

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assistant.answering.reader import Sentence, answer_features, sentence_features, speaks
 from assistant.models.cross_encoder import CrossEncoder, PassageScores
 from assistant.models.logistic import Features, LogisticModel
 from assistant.retrieval.question_types import wants_statement
@@ -18,74 +18,6 @@ from assistant.schema import Evidence, Passage, Query, ScoredPassage
 from assistant.text.sentences import is_heading, sentences_of
 from assistant.text.speech import speaker_of
 from assistant.text.tokens import content_words, words
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reader found in the candidates."""
-
-    evidence: tuple[Evidence, ...]
-    """Sentences, most probable first."""
-    confidence: float
-    """Probability that the candidates answer the question at all."""
-    short_answer: str | None = None
-    """The words that answer, where the reader can tell them from their sentence."""
-
-
-class Reader(Protocol):
-    """Judges candidate passages against a query."""
-
-    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
-        """Evidence of all candidates together; no candidates give no evidence and confidence 0."""
-
-
-# Fitted by `python -m eval.training calibrate`; scores in eval/LOG.md, 2026-11-25.
-SENTENCE_MODEL = LogisticModel(-7.019, (0.209, 0.107, 0.183, 1.783, 5.704))
-ANSWER_MODEL = LogisticModel(0.094, (0.582, -0.090, 0.323))
-
-SPEAKER = 2.0
-"""Added to the log odds of a sentence in which someone speaks whom the question names. Set by hand,
-for no training text reports speech: without it "he has often commented on the EU mission" answers
-what Galuzin said about it. The bundled questions are answered as well with 1 as with 2, and worse
-with 3."""
-
-
-class TrainedReader:
-    """Reads each candidate with the cross-encoder, and weighs its scores by two small models."""
-
-    def __init__(self, model: CrossEncoder) -> None:
-        self._model = model
-
-    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
-        """See `Reader.read`."""
-        scores = self._model.read(
-            query.spelled, [(c.passage.heading, c.passage.text) for c in candidates]
-        )
-        sentences, features = sentence_features(candidates, scores)
-        if not sentences:
-            return Reading((), 0.0)
-        logits = SENTENCE_MODEL.logits(features)
-        confidence = float(ANSWER_MODEL(answer_features(features, logits))[0])
-        logits = logits + SPEAKER * speaks(query, sentences)
-        probabilities = 1.0 / (1.0 + np.exp(-logits))
-        order = np.argsort(-logits, kind="stable")
-        evidence = tuple(_evidence(sentences[i], float(probabilities[i])) for i in order)
-        return Reading(evidence, confidence, _short_answer(query, sentences[order[0]]))
-
-
-def _short_answer(query: Query, best: Sentence) -> str | None:
-    """The words in the best sentence that answer; None where they say less than the sentence."""
-    return None if wants_statement(query.text) else best.answer or None
-
-
-def _evidence(sentence: Sentence, probability: float) -> Evidence:
-    return Evidence(
-        sentence.passage, sentence.start, sentence.end, sentence.text, probability,
-        speaker_of(sentence.text), sentence.answer,
-    )  # fmt: skip
-
-
-# ---- what tells whether a sentence answers -------------------------------------------------------
 
 SENTENCE_FEATURES = (
     "evidence", "relevance of its passage", "short answer",
@@ -161,3 +93,68 @@ def answer_features(features: Features, logits: NDArray[np.float64]) -> Features
     best = int(np.argmax(logits))
     row = [logits[best], features[best, 2], features[:, 1].max()]
     return np.array([row], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found in the candidates."""
+
+    evidence: tuple[Evidence, ...]
+    """Sentences, most probable first."""
+    confidence: float
+    """Probability that the candidates answer the question at all."""
+    short_answer: str | None = None
+    """The words that answer, where the reader can tell them from their sentence."""
+
+
+class Reader(Protocol):
+    """Judges candidate passages against a query."""
+
+    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
+        """Evidence of all candidates together; no candidates give no evidence and confidence 0."""
+
+
+# Fitted by `python -m eval.training calibrate`; scores in eval/LOG.md, 2026-11-25.
+SENTENCE_MODEL = LogisticModel(-7.019, (0.209, 0.107, 0.183, 1.783, 5.704))
+ANSWER_MODEL = LogisticModel(0.094, (0.582, -0.090, 0.323))
+
+SPEAKER = 2.0
+"""Added to the log odds of a sentence in which someone speaks whom the question names. Set by hand,
+for no training text reports speech: without it "he has often commented on the EU mission" answers
+what Galuzin said about it. The bundled questions are answered as well with 1 as with 2, and worse
+with 3."""
+
+
+class TrainedReader:
+    """Reads each candidate with the cross-encoder, and weighs its scores by two small models."""
+
+    def __init__(self, model: CrossEncoder) -> None:
+        self._model = model
+
+    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
+        """See `Reader.read`."""
+        scores = self._model.read(
+            query.spelled, [(c.passage.heading, c.passage.text) for c in candidates]
+        )
+        sentences, features = sentence_features(candidates, scores)
+        if not sentences:
+            return Reading((), 0.0)
+        logits = SENTENCE_MODEL.logits(features)
+        confidence = float(ANSWER_MODEL(answer_features(features, logits))[0])
+        logits = logits + SPEAKER * speaks(query, sentences)
+        probabilities = 1.0 / (1.0 + np.exp(-logits))
+        order = np.argsort(-logits, kind="stable")
+        evidence = tuple(_evidence(sentences[i], float(probabilities[i])) for i in order)
+        return Reading(evidence, confidence, _short_answer(query, sentences[order[0]]))
+
+
+def _short_answer(query: Query, best: Sentence) -> str | None:
+    """The words in the best sentence that answer; None where they say less than the sentence."""
+    return None if wants_statement(query.text) else best.answer or None
+
+
+def _evidence(sentence: Sentence, probability: float) -> Evidence:
+    return Evidence(
+        sentence.passage, sentence.start, sentence.end, sentence.text, probability,
+        speaker_of(sentence.text), sentence.answer,
+    )  # fmt: skip

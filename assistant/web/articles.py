@@ -10,9 +10,9 @@ import gradio as gr
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError
 from assistant.schema import ArticleSummary, Details, Filter, Order
-from assistant.web import render
-from assistant.web.imports import build_imports
-from assistant.web.wiring import day, on
+from assistant.web import html
+from assistant.web.add import build_imports
+from assistant.web.events import day, on
 
 COLUMNS = ["Title", "Outlet", "Date", "Words", "Id"]
 PAGE = 100
@@ -117,18 +117,18 @@ def _list(
             matching, within, cast(Order, by), reverse=reverse, limit=PAGE, offset=at
         )
     except AssistantError as error:
-        return [], render.note(str(error)), *_turning(False, False), 0
+        return [], html.note(str(error)), *_turning(False, False), 0
     line = _counted(found, at, total, bool(matching or within))
-    return render.table(found), line, *_turning(at > 0, at + len(found) < total), at
+    return html.table(found), line, *_turning(at > 0, at + len(found) < total), at
 
 
 def _counted(found: Sequence[ArticleSummary], at: int, total: int, narrowed: bool) -> str:
     if not found:
         nothing = "No article is like that." if narrowed else "There are no articles yet: add some."
-        return render.note(nothing)
+        return html.note(nothing)
     if len(found) == total:
-        return render.note(f"{total:,} article{'s' * (total != 1)}")
-    return render.note(f"Showing {at + 1:,} to {at + len(found):,} of {total:,} articles")
+        return html.note(f"{total:,} article{'s' * (total != 1)}")
+    return html.note(f"Showing {at + 1:,} to {at + len(found):,} of {total:,} articles")
 
 
 def _turning(back: bool, on: bool) -> tuple[Any, Any]:
@@ -210,7 +210,7 @@ def _select(assistant: Assistant, article_id: str) -> tuple[Any, ...]:
     try:
         return "", *_show(assistant, article_id)
     except AssistantError as error:  # removed since the list was made
-        return render.note(str(error)), *_put_away()
+        return html.note(str(error)), *_put_away()
 
 
 def _show(assistant: Assistant, article_id: str, saved: str = "") -> tuple[Any, ...]:
@@ -226,10 +226,10 @@ def _show(assistant: Assistant, article_id: str, saved: str = "") -> tuple[Any, 
         "\n".join(article.authors), article.url or "",
     )  # fmt: skip
     return (
-        found, gr.Column(visible=True), render.details(found, assistant.copies(article_id)),
+        found, gr.Column(visible=True), html.details(found, assistant.copies(article_id)),
         *fields, gr.Accordion(open=bool(saved)), saved,
         gr.Accordion(f"Passages ({len(found.passages):,})", open=False),
-        render.passages(found.passages), *_asking(False),
+        html.passages(found.passages), *_asking(False),
     )  # fmt: skip
 
 
@@ -260,9 +260,9 @@ def _correct(
             language=language, authors=authors.splitlines(), seen=details.version,
         )  # fmt: skip
         said = "Nothing was changed." if change.kind == "unchanged" else f"Saved in {change.path}."
-        return _show(assistant, change.article_id, render.note(said))
+        return _show(assistant, change.article_id, html.note(said))
     except AssistantError as error:
-        return {saved: render.note(str(error))}
+        return {saved: html.note(str(error))}
 
 
 def _remove(assistant: Assistant, details: Details | None) -> tuple[Any, ...]:
@@ -274,4 +274,4 @@ def _remove(assistant: Assistant, details: Details | None) -> tuple[Any, ...]:
         said = f"Removed {article_id}." + (f" Its file is kept as {aside}." if aside else "")
     except AssistantError as error:
         said = str(error)
-    return render.note(said), *_put_away()
+    return html.note(said), *_put_away()

@@ -8,9 +8,9 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError
-from assistant.web import render
+from assistant.web import html
+from assistant.web.events import Ask, on
 from assistant.web.runs import Judged, Measure, Run, newest_run
-from assistant.web.wiring import Ask, on
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
@@ -62,7 +62,7 @@ def _show(assistant: Assistant) -> tuple[Any, ...]:
         run = newest_run(assistant.settings.evaluation_folder)
         said = NO_RUN
     except AssistantError as error:
-        run, said = None, render.note(str(error))
+        run, said = None, html.note(str(error))
     hidden = gr.Column(visible=False)
     if run is None:
         return None, said, hidden, "", gr.Dropdown(), [], hidden
@@ -97,14 +97,14 @@ def _head(run: Run) -> str:
         if run.has_report
         else ""
     )
-    name = f'<b>{render.shown(run.name)}</b> <span class="outlet">{render.shown(facts)}</span>'
+    name = f'<b>{html.shown(run.name)}</b> <span class="outlet">{html.shown(facts)}</span>'
     return f'<div class="answer">{name}{report}</div>'
 
 
 def _summary(run: Run) -> str:
     measures = "".join(map(_measure_row, run.measures))
     counts = "".join(
-        f"<tr><td>{render.shown(name)}</td><td>{count}</td></tr>"
+        f"<tr><td>{html.shown(name)}</td><td>{count}</td></tr>"
         for name, count in run.outcomes.items()
     )
     return (
@@ -121,12 +121,12 @@ def _measure_row(measure: Measure) -> str:
         for value in (measure.mean, measure.low, measure.high)
     )
     interval = "–" if low == "–" else f"{low} to {high}"
-    return f"<tr><td>{render.shown(measure.name)}</td><td>{mean}</td><td>{interval}</td></tr>"
+    return f"<tr><td>{html.shown(measure.name)}</td><td>{mean}</td><td>{interval}</td></tr>"
 
 
 def _details(assistant: Assistant, found: Judged) -> str:
     """A question: the answer that is expected, the one that was given, the gold articles."""
-    parts = [f'<p class="asked">{render.shown(found.text)}</p>']
+    parts = [f'<p class="asked">{html.shown(found.text)}</p>']
     parts += [_muted("After", f"{question} {answer}") for question, answer in found.history]
     parts += [_muted("Stands alone as", found.standalone)]
     expected = _paragraph(found.reference or ("" if found.expected else "A refusal."))
@@ -138,16 +138,16 @@ def _details(assistant: Assistant, found: Judged) -> str:
     return f'<div class="answer">{"".join(parts)}</div>'
 
 
-def _section(heading: str, html: str) -> str:
-    return f"<h2>{render.shown(heading)}</h2>{html}" if html else ""
+def _section(heading: str, body: str) -> str:
+    return f"<h2>{html.shown(heading)}</h2>{body}" if body else ""
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{render.shown(text)}</p>" if text else ""
+    return f"<p>{html.shown(text)}</p>" if text else ""
 
 
 def _muted(label: str, text: str) -> str:
-    return f'<p class="searched">{label}: {render.shown(text)}</p>' if text else ""
+    return f'<p class="searched">{label}: {html.shown(text)}</p>' if text else ""
 
 
 def _said(found: Judged) -> str:
@@ -155,8 +155,8 @@ def _said(found: Judged) -> str:
     if not found.answered:
         return _paragraph(found.said or "Nothing: only the search was measured.")
     return "".join(
-        f'<p class="byline"><b>{render.shown(quoted.title)}</b></p>'
-        f"<blockquote>{render.shown(quoted.text)}</blockquote>"
+        f'<p class="byline"><b>{html.shown(quoted.title)}</b></p>'
+        f"<blockquote>{html.shown(quoted.text)}</blockquote>"
         for quoted in found.quotes
     )
 
@@ -164,6 +164,6 @@ def _said(found: Judged) -> str:
 def _article(assistant: Assistant, article_id: str) -> str:
     """A link to an article; its id alone where the corpus that is served lacks it."""
     try:
-        return render.link_to(article_id, assistant.article(article_id).title)
+        return html.link_to(article_id, assistant.article(article_id).title)
     except AssistantError:
-        return render.shown(f"{article_id} (not among these articles)")
+        return html.shown(f"{article_id} (not among these articles)")

@@ -8,11 +8,11 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError
-from assistant.web import render
+from assistant.web import html
 from assistant.web.articles import build_articles
-from assistant.web.chat import build_chat
+from assistant.web.ask import build_chat
 from assistant.web.evaluation import build_evaluation
-from assistant.web.wiring import CONCURRENT, on
+from assistant.web.events import CONCURRENT, on
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -67,4 +67,4 @@ def _status(assistant: Assistant) -> tuple[str, Any]:
         line = assistant.status()
     except AssistantError as error:
         line = str(error)
-    return f"<span>{render.shown(line)}</span>", gr.Timer(30 if assistant.ready else 1)
+    return f"<span>{html.shown(line)}</span>", gr.Timer(30 if assistant.ready else 1)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.printing import (
+from assistant.cli.output import (
     print_event,
     print_failures,
     print_growing,

@@ -13,8 +13,8 @@ from assistant.assistant import Assistant
 from assistant.errors import AssistantError
 from assistant.feedback import MAX_REMARK, REASONS
 from assistant.schema import Answer, Filter
-from assistant.web import render
-from assistant.web.wiring import Ask, day, on
+from assistant.web import html
+from assistant.web.events import Ask, day, on
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +133,11 @@ async def _stream(
     if not question.strip():
         yield messages or [], "", answers, *_AS_IT_IS, *_idle()
         return
-    said = [*(messages or []), {"role": "user", "content": render.question(question[:2000])}]
+    said = [*(messages or []), {"role": "user", "content": html.question(question[:2000])}]
     # As many as there are questions before: one may have failed, or the chat been emptied.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
     waiting = "Searching the articles …" if assistant.ready else "Loading the models …"
-    yield [*said, _reply(render.note(waiting))], "", before, *_understood(None), *_busy()
+    yield [*said, _reply(html.note(waiting))], "", before, *_understood(None), *_busy()
     try:
         turns = [given.turn() for given in before if given is not None and given.standalone]
         within = _within(*chosen)
@@ -145,19 +145,19 @@ async def _stream(
         last: Answer | None = None
         while (found := await asyncio.to_thread(next, growing, None)) is not None:
             last = found
-            reply = _reply(render.answer(found, complete=False))
+            reply = _reply(html.answer(found, complete=False))
             yield [*said, reply], "", before, *_AS_IT_IS, *_busy()
         if last is not None:
             # Without the candidates, which feedback does not need and which are large.
             given = [*before, replace(last, passages=())]
-            reply = _reply(render.answer(last))
+            reply = _reply(html.answer(last))
             yield [*said, reply], "", given, *_understood(last), *_idle()
     except Exception as error:
         known = isinstance(error, AssistantError)
         if not known:
             log.exception("a question was not answered")
-        problem = str(error) if known else render.FAILED
-        yield [*said, _reply(render.note(problem))], "", before, *_AS_IT_IS, *_idle()
+        problem = str(error) if known else html.FAILED
+        yield [*said, _reply(html.note(problem))], "", before, *_AS_IT_IS, *_idle()
 
 
 def _within(
@@ -220,7 +220,7 @@ def _stopped(messages: Messages | None, answers: Answers) -> tuple[Any, ...]:
     """What was written so far stays, with a word that it was stopped."""
     said = list(messages or [])
     if said and said[-1]["role"] == "assistant":
-        said[-1] = _reply(f"{_text(said[-1])}{render.note('Stopped.')}")
+        said[-1] = _reply(f"{_text(said[-1])}{html.note('Stopped.')}")
     return said, [*answers, *[None] * len(said)][: len(said) // 2], *_idle()
 
 
@@ -271,7 +271,7 @@ def _judge(answers: Answers, event: gr.LikeData) -> tuple[Any, ...]:
     if thumb != "Dislike" or found is None:
         return thumbs, *_put_away()
     about = f"What is wrong with the answer to “{found.question[:200]}”?"
-    return thumbs, found, gr.Column(visible=True), render.note(about), None, ""
+    return thumbs, found, gr.Column(visible=True), html.note(about), None, ""
 
 
 def _put_away() -> tuple[Any, ...]:
@@ -289,10 +289,10 @@ def _give(
     if wrong is None:
         return _put_away()
     if not reason:
-        return wrong, gr.Column(), render.note("Choose first what is wrong."), reason, remark
+        return wrong, gr.Column(), html.note("Choose first what is wrong."), reason, remark
     try:
         assistant.give_feedback(wrong, reason, remark)
     except AssistantError as error:
-        return wrong, gr.Column(), render.note(str(error)), reason, remark
+        return wrong, gr.Column(), html.note(str(error)), reason, remark
     gr.Info("Thank you. It is kept for the next evaluation.", duration=3)
     return _put_away()

@@ -16,8 +16,8 @@ from assistant.corpus.incoming import Incoming
 from assistant.errors import AssistantError
 from assistant.schema import Plan, Progress
 from assistant.sources.files import MANY, SUFFIXES
-from assistant.web import render
-from assistant.web.wiring import on
+from assistant.web import html
+from assistant.web.events import on
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,12 @@ class Import:
     def shown(self) -> str:
         """How far it is, or its outcome, as HTML."""
         if not self.running:
-            return "".join(map(render.note, self._lines))
+            return "".join(map(html.note, self._lines))
         if self._stop.is_set():
-            return render.note("Stopping …")
+            return html.note("Stopping …")
         if self._progress is None:
-            return render.note(f"{self._waiting or 'Reading the files'} …")
-        return render.progress(self._progress, time.monotonic() - self._started)
+            return html.note(f"{self._waiting or 'Reading the files'} …")
+        return html.progress(self._progress, time.monotonic() - self._started)
 
     def _run(self) -> None:
         try:
@@ -70,7 +70,7 @@ class Import:
             self._lines = [str(error)]
         except Exception:
             log.exception("an import failed")
-            self._lines = [render.FAILED]
+            self._lines = [html.FAILED]
 
     def _see(self, progress: Progress) -> None:
         self._progress = progress
@@ -202,7 +202,7 @@ async def _followed(one: Import) -> AsyncIterator[Uploading]:
 
 
 def _said(problem: str) -> Uploading:
-    return gr.skip(), render.note(problem), gr.skip(), gr.skip(), *[gr.skip()] * 2
+    return gr.skip(), html.note(problem), gr.skip(), gr.skip(), *[gr.skip()] * 2
 
 
 def _idle() -> tuple[Any, Any]:
@@ -250,11 +250,11 @@ def _preview(assistant: Assistant, url: str | None) -> tuple[Any, ...]:
         found = assistant.preview((url or "").strip())
         change = assistant.foresee(found)
     except AssistantError as error:
-        return render.note(str(error)), *_unseen()
+        return html.note(str(error)), *_unseen()
     names = {"unchanged": "Leave it as it is", "changed": "Replace the older version"}
     name = names.get(change.kind, "Add this article")
     add = gr.Button(name, visible=change.kind != "unchanged")
-    return "", found, gr.Column(visible=True), render.preview(found.article, change), add
+    return "", found, gr.Column(visible=True), html.preview(found.article, change), add
 
 
 def _add_previewed(assistant: Assistant, found: Incoming | None) -> tuple[Any, ...]:
@@ -263,10 +263,10 @@ def _add_previewed(assistant: Assistant, found: Incoming | None) -> tuple[Any, .
     try:
         change = assistant.add_previewed(found)
     except AssistantError as error:
-        return render.note(str(error)), found, gr.Column(visible=True), *[gr.skip()] * 3
+        return html.note(str(error)), found, gr.Column(visible=True), *[gr.skip()] * 3
     said = {"unchanged": "is in the corpus already", "changed": "is brought up to date"}
     line = f"{change.article_id or change.path} {said.get(change.kind, 'is added')}."
-    return render.note(line), *_unseen(), ""
+    return html.note(line), *_unseen(), ""
 
 
 # ---- a pasted text ----------------------------------------------------------------------------
@@ -293,6 +293,6 @@ def _paste(assistant: Assistant, *fields: str | None) -> tuple[Any, ...]:
     try:
         change = assistant.add_text(text, title=title, source=source, published=published, url=url)
     except AssistantError as error:
-        return render.note(str(error)), *[gr.skip()] * 5
+        return html.note(str(error)), *[gr.skip()] * 5
     said = {"unchanged": "is in the corpus already"}.get(change.kind, "is added")
-    return render.note(f"{change.article_id} {said}."), *[""] * 5
+    return html.note(f"{change.article_id} {said}."), *[""] * 5
