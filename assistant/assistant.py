@@ -25,9 +25,10 @@ from assistant.corpus import watch
 from assistant.corpus.folder import Corpus
 from assistant.corpus.incoming import Incoming, Limits
 from assistant.corpus.indexing import BackgroundSwitch, Index
-from assistant.corpus.ingestion import Ingestion, ShowPlan, ShowProgress, ShowWaiting
+from assistant.corpus.ingestion import Details, Ingestion, ShowPlan, ShowProgress, ShowWaiting
+from assistant.corpus.plan import Change, Plan, likened
 from assistant.corpus.transfer import Transfer, export_corpus
-from assistant.corpus.watch import Pace
+from assistant.corpus.watch import FeedSummary, Pace
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
@@ -40,14 +41,10 @@ from assistant.schema import (
     Answer,
     Article,
     ArticleSummary,
-    Change,
     Copy,
-    Details,
-    FeedSummary,
     Filter,
     Order,
     Passage,
-    Plan,
     ScoredPassage,
     Turn,
 )
@@ -56,6 +53,7 @@ from assistant.sources.corrections import Correction
 from assistant.store.active_model import Models
 from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
+from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -146,7 +144,7 @@ class Assistant:
             self._retriever, reader, composer, settings.candidates, read_first, model, writer
         )  # fmt: skip
         self._ready = threading.Event()
-        self._suggestions: tuple[int, list[str]] = (-1, [])
+        self._suggestions: PerGeneration[str, list[str]] = PerGeneration(self._store.generation)
 
     def __enter__(self) -> "Assistant":
         return self
@@ -372,7 +370,7 @@ class Assistant:
             self._switch.start()
         else:
             self._index.switch(progress=progress, waiting=waiting)
-        return self._copies.likened(plan)
+        return likened(plan, self._copies)
 
     def add(
         self,
@@ -397,17 +395,17 @@ class Assistant:
         same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
         each article becomes a file. What fails is in the plan's failures; the rest is added.
         """
-        return self._copies.likened(self._ingestion.add(sources, progress, waiting, stop))
+        return likened(self._ingestion.add(sources, progress, waiting, stop), self._copies)
 
     def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
         """Follows the corpus folder until `Pace.stop` is set; see `watch.watch`."""
         plans = watch.watch(self._ingestion, pace or Pace(), polling=polling)
-        return map(self._copies.likened, plans)
+        return (likened(plan, self._copies) for plan in plans)
 
     def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
         """Follows feeds until `Pace.stop` is set; see `watch.follow`."""
         plans = watch.follow(self._ingestion, urls, pace or Pace())
-        return map(self._copies.likened, plans)
+        return (likened(plan, self._copies) for plan in plans)
 
     def feeds(self) -> list[FeedSummary]:
         """The feeds that were added or followed, by address."""
@@ -436,7 +434,7 @@ class Assistant:
 
     def add_previewed(self, incoming: Incoming) -> Change:
         """Adds what `preview` gave, as it was seen."""
-        return self._copies.likened(Plan((self._ingestion.add_one(incoming),))).changes[0]
+        return likened(Plan((self._ingestion.add_one(incoming),)), self._copies).changes[0]
 
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
@@ -449,7 +447,7 @@ class Assistant:
         change = self._ingestion.add_text(
             text, title=title, source=source, published=published, url=url
         )
-        return self._copies.likened(Plan((change,))).changes[0]
+        return likened(Plan((change,)), self._copies).changes[0]
 
     def correct(
         self,
@@ -509,12 +507,11 @@ class Assistant:
 
     def suggested_questions(self, limit: int = 4) -> list[str]:
         """Questions that the articles answer, for people who do not know what to ask."""
-        generation = self._store.generation()
-        if self._suggestions[0] != generation:
-            newest = self._store.articles(limit=SUGGEST_FROM)
-            articles = [self.article(found.id) for found in newest]
-            self._suggestions = generation, suggest(articles, self._store.abbreviations())
-        return self._suggestions[1][:limit]
+        return self._suggestions.get("", self._suggest)[:limit]
+
+    def _suggest(self) -> list[str]:
+        articles = [self.article(found.id) for found in self._store.articles(limit=SUGGEST_FROM)]
+        return suggest(articles, self._store.abbreviations())
 
 
 def _limits(settings: Settings) -> Limits:

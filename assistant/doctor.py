@@ -1,15 +1,25 @@
 """Checks that corpus, store, Chroma and models agree, and mends what can be mended."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.assistant import Assistant, open_assistant
 from assistant.errors import AssistantError, StoreError
 from assistant.models.embedding import Embedder
-from assistant.schema import Finding
 from assistant.settings import Settings
 from assistant.store.database import move_away
 from assistant.store.store import Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `assistant doctor`."""
+
+    part: str
+    ok: bool
+    message: str
+    mended: bool = False
 
 
 def examine(settings: Settings, embedder: Embedder | None = None) -> list[Finding]:

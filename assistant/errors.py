@@ -9,8 +9,11 @@
         └── LanguageModelError  the service of a language model failed: answers can do without it
 
 Each error renders as ``subject: what happened; next step`` so that a person who sees only that
-line knows what it is about and what to do. Libraries' own exceptions are wrapped at their door.
+line knows what it is about and what to do. Libraries' own exceptions are wrapped by their adapters.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class AssistantError(Exception):
@@ -55,3 +58,25 @@ class ModelError(AssistantError):
 
 class LanguageModelError(ModelError):
     """The service of a language model failed; what it was to write can be quoted instead."""
+
+
+class Stopped(Exception):
+    """A long job ends early because somebody wants it to. No error; it never reaches a person."""
+
+
+def reason_of(error: Exception) -> str:
+    """What the operating system says went wrong, in lower case: ``no space left on device``."""
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+@contextmanager
+def os_errors(kind: type[AssistantError], subject: object, remedy: str) -> Iterator[None]:
+    """Raises each OSError of the block as an error of this kind.
+
+    Args:
+        subject: of the error, as is `remedy`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(subject, reason_of(error), remedy) from error

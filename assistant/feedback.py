@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from filelock import FileLock
 
-from assistant.errors import SettingsError, StoreError
+from assistant.errors import SettingsError, StoreError, reason_of
 from assistant.schema import Answer
 
 INBOX = "inbox.jsonl"
@@ -76,9 +76,8 @@ def using(inbox: Path) -> Iterator[None]:
         with FileLock(inbox.with_name(f"{inbox.name}.lock"), timeout=PATIENCE):
             yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         remedy = "make room, or set `evaluation` to a folder that can be written"
-        raise StoreError(error.filename or inbox, reason, remedy) from error
+        raise StoreError(error.filename or inbox, reason_of(error), remedy) from error
 
 
 def append(path: Path, lines: bytes) -> None:

@@ -66,22 +66,6 @@ added or changed first."""
 
 
 @dataclass(frozen=True)
-class Details:
-    """All that is known of one article, for a person who looks it over."""
-
-    article: Article
-    passages: tuple["Passage", ...]
-    origin: str
-    """Where it was added from: a file, an address; "" for a file put into the corpus by hand."""
-    date_from: str
-    """What the date rests on: metadata, url or text; "" without a date."""
-    version: str
-    """Digest of its file as it is now; "" when the file is gone."""
-    problem: str = ""
-    """Why the file cannot be read as it is now, or that it differs from what is indexed."""
-
-
-@dataclass(frozen=True)
 class Passage:
     """A run of whole sentences of one article: ``article.text[start:end] == text``."""
 
@@ -144,18 +128,6 @@ class Filter:
             since=max(filter(None, (self.since, since)), default=None),
             until=min(filter(None, (self.until, until)), default=None),
         )
-
-
-@dataclass(frozen=True)
-class Query:
-    """A question as it is searched for."""
-
-    text: str
-    """As the person asked it."""
-    spelled: str
-    """Standing alone, without misspelled words."""
-    expanded: str
-    """The same with abbreviations spelled out."""
 
 
 @dataclass(frozen=True)
@@ -375,99 +347,6 @@ class Answer:
         return replace(self, timings={**self.timings, **seconds})
 
 
-ChangeKind = Literal["new", "changed", "moved", "removed", "unchanged", "failed"]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one file means for the index."""
-
-    kind: ChangeKind
-    path: str
-    article: Article | None = None
-    """The article to index, or None: of removed, unchanged and failed, and where there are too many
-    to hold them all: it is then read again when its turn comes."""
-    digest: str = ""
-    """Of the article that is to be indexed."""
-    article_id: str = ""
-    previous_id: str = ""
-    """The id it has in the index, where that differs or where it leaves the index."""
-    stamp: str = ""
-    """Size and modification time of the file, so that an untouched file is not read again."""
-    error: str = ""
-    """Why it failed, with the remedy."""
-    copies: tuple[Copy, ...] = ()
-    """Articles with nearly the same text that were there before it; known once it is indexed."""
-    offered: str = ""
-    """Where it came from, of what is unchanged because it is there from somewhere else."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sync would do, decided before anything is written."""
-
-    changes: tuple[Change, ...]
-    notes: tuple[str, ...] = ()
-    """What a person should know besides, in sentences: that a feed has nothing new."""
-    lacking: int = 0
-    """Passages that lack a vector of the embedding model that is to answer in place of another."""
-
-    def of(self, *kinds: ChangeKind) -> tuple[Change, ...]:
-        """The changes of these kinds, in path order."""
-        return tuple(change for change in self.changes if change.kind in kinds)
-
-    @property
-    def empty(self) -> bool:
-        """True when the index already holds what the folder holds."""
-        return not self.lacking and not self.of("new", "changed", "moved", "removed")
-
-    @property
-    def likenesses(self) -> list[str]:
-        """A line for each article that is a copy of others: ``b.txt: nearly the same as a.txt``."""
-        near = [
-            f"{change.path}: nearly the same as {', '.join(c.article_id for c in change.copies)}"
-            for change in self.changes
-            if change.copies
-        ]
-        offered = [change for change in self.changes if change.offered]
-        return [*near, *(f"{c.offered}: the same as {c.path}, not added again" for c in offered)]
-
-    @property
-    def failures(self) -> tuple[Change, ...]:
-        """The files that cannot become articles."""
-        return self.of("failed")
-
-    def summary(self) -> str:
-        """One line: ``2 new, 1 changed, 31 unchanged``."""
-        kinds: tuple[ChangeKind, ...] = (
-            "new",
-            "changed",
-            "moved",
-            "removed",
-            "unchanged",
-            "failed",
-        )
-        counts = [(len(self.of(kind)), kind) for kind in kinds]
-        said = ", ".join(f"{count} {kind}" for count, kind in counts if count) or "no articles"
-        another = f"; {self.lacking} passages to embed with another model"
-        return said + another if self.lacking else said
-
-
-@dataclass(frozen=True)
-class FeedSummary:
-    """What a list of feeds shows."""
-
-    url: str
-    followed: bool
-    """False where it was only read, by `add`."""
-    next_time: float
-    """When it may be asked again, in seconds since the epoch."""
-    problem: str
-    """Why it cannot be read, with the remedy; "" when it can."""
-    waiting: int
-    """Articles that it has listed and that could not be fetched yet."""
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far a long job is; handed to the caller's callback."""
@@ -478,13 +357,3 @@ class Progress:
     """What is counted: articles, passages."""
     share: float | None = None
     """Share of the work that is done, 0 to 1, where not all of what is counted takes as long."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of `assistant doctor`."""
-
-    part: str
-    ok: bool
-    message: str
-    mended: bool = False

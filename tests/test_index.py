@@ -182,7 +182,7 @@ def test_another_model_needs_no_indexing_again_and_answers_meanwhile(folder):
 @pytest.mark.parametrize("held", [0, 60, 10_000_000])
 def test_what_changes_between_plan_and_indexing_is_left_to_the_next_sync(folder, monkeypatch, held):
     """Of many articles a plan holds only the first, and the others' files are read again."""
-    monkeypatch.setattr("assistant.corpus.indexing.KEPT_CHARACTERS", held)
+    monkeypatch.setattr("assistant.corpus.plan.KEPT_CHARACTERS", held)
     for name in ("alpha", "beta", "gamma", "delta"):
         folder.write(f"{name}.txt", STORY.format(name))
 

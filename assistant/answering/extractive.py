@@ -8,8 +8,9 @@ from assistant.answering import recency
 from assistant.answering.contradictions import disagreeing, disagreement_of
 from assistant.answering.duplicates import Reprints
 from assistant.answering.reader import Reading
+from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import NEAR_DUPLICATE, similarity
-from assistant.schema import Answer, Article, Citation, Evidence, Query, ScoredPassage
+from assistant.schema import Answer, Article, Citation, Evidence, ScoredPassage
 from assistant.store.near_duplicates import Copies
 
 REFUSAL = "The articles do not answer this question."

@@ -14,7 +14,8 @@ from assistant.answering.verification.claims import cited_in, without_fabricatio
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
 from assistant.models.llm.base import Completion, LanguageModel, settled
-from assistant.schema import Answer, Citation, Generation, Query, ScoredPassage
+from assistant.retrieval.query import Query
+from assistant.schema import Answer, Citation, Generation, ScoredPassage
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""

@@ -14,9 +14,10 @@ from assistant.answering.recency import asks_for_latest, with_versions
 from assistant.answering.verification.checks import verify
 from assistant.models.llm.base import LanguageModel, rewrite
 from assistant.retrieval import followups
+from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.time_expressions import timespan_of
-from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
+from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
 JUDGED = 8
 """Passages that are read for each reading of a follow-up, to choose one of them."""

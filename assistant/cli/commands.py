@@ -30,8 +30,8 @@ from assistant.cli.output import (
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
+    from assistant.corpus.plan import Plan
     from assistant.corpus.transfer import Transfer
-    from assistant.schema import Plan
     from assistant.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON for programs")

@@ -10,7 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assistant.schema import Answer, ChangeKind, Plan, Progress
+    from assistant.corpus.plan import ChangeKind, Plan
+    from assistant.schema import Answer, Progress
 
 
 MOST_LINES = 100

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from assistant.errors import ArticleError, CorpusError
+from assistant.errors import ArticleError, CorpusError, os_errors, reason_of
 from assistant.schema import Article
 from assistant.sources.files import read_article, read_content
 from assistant.text.languages import language_of
@@ -73,11 +73,11 @@ class Corpus:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
             if folder == self.root:
-                raise CorpusError(folder, reason, "allow reading the folder") from error
+                raise CorpusError(folder, reason_of(error), "allow reading the folder") from error
             relative = folder.relative_to(self.root).as_posix() + "/"
-            closed.append(ArticleError(relative, reason, "allow reading the folder and sync again"))
+            remedy = "allow reading the folder and sync again"
+            closed.append(ArticleError(relative, reason_of(error), remedy))
             return
         for entry in entries:
             if is_passed_over(entry.name):
@@ -155,20 +155,19 @@ class Corpus:
         """
         target = self.root / path
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+        remedy = "check the space and permissions of the corpus folder"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_folder(target.parent)
-        except OSError as error:
+            with os_errors(CorpusError, target, remedy):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with temporary.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+                _sync_folder(target.parent)
+        except CorpusError:
             temporary.unlink(missing_ok=True)
-            reason = (error.strerror or str(error)).lower()
-            raise CorpusError(
-                target, reason, "check the space and permissions of the corpus folder"
-            ) from error
+            raise
 
     def write_all(self, contents: Mapping[str, bytes]) -> None:
         """`write` for many files, by path, at once.
@@ -195,13 +194,10 @@ class Corpus:
             self.write(path, before)
             return
         target = self.root / path
-        try:
+        with os_errors(CorpusError, target, "allow writing to the corpus folder"):
             target.unlink(missing_ok=True)
             if target.parent != self.root and not any(target.parent.iterdir()):
                 target.parent.rmdir()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise CorpusError(target, reason, "allow writing to the corpus folder") from error
 
     def keep(self, path: str, folder: Path) -> Path:
         """Copies a file into `folder` before it is written anew; returns the copy.
@@ -210,13 +206,10 @@ class Corpus:
             CorpusError: copying is not allowed, or the disk is full.
         """
         source = self.root / path
-        try:
+        remedy = "check the space and permissions of the data folder"
+        with os_errors(CorpusError, source, remedy):
             folder.mkdir(parents=True, exist_ok=True)
             return Path(shutil.copy2(source, _aside(folder, source.name)))
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            remedy = "check the space and permissions of the data folder"
-            raise CorpusError(source, reason, remedy) from error
 
     def set_aside(self, path: str, folder: Path) -> Path | None:
         """Moves a file out of the corpus into `folder`; None when it is gone already.
@@ -226,14 +219,12 @@ class Corpus:
         """
         source = self.root / path
         target = _aside(folder, source.name)
-        try:
+        with os_errors(CorpusError, source, "allow writing to the corpus folder"):
             folder.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise CorpusError(source, reason, "allow writing to the corpus folder") from error
+            try:
+                source.replace(target)
+            except FileNotFoundError:
+                return None
         return target
 
 

@@ -5,17 +5,17 @@ instant, the same sync again finishes the rest and embeds nothing twice that was
 """
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assistant.corpus.chunking import cut_passages
-from assistant.corpus.folder import Corpus, Found
-from assistant.errors import ArticleError, AssistantError
+from assistant.corpus.folder import Corpus
+from assistant.corpus.plan import Change, Plan, decide
+from assistant.errors import ArticleError, AssistantError, Stopped
 from assistant.models.embedding import Embedder, Vectors
-from assistant.schema import Article, Change, Passage, Plan, Progress
+from assistant.schema import Passage, Progress
 from assistant.store.active_model import Models, described
 from assistant.store.near_duplicates import Copies
 from assistant.store.store import Entry, Record, Store, digest_of
@@ -29,130 +29,10 @@ BATCH_PASSAGES = 256
 """Passages embedded and committed at once: long enough for batches of equal length, short enough
 for a progress bar that moves and little to do again after a crash."""
 
-KEPT_CHARACTERS = 10_000_000
-"""Characters of articles that a plan holds; the rest are read a second time when they are indexed.
-A character takes one to four bytes: the texts of 100,000 articles would need half a gigabyte."""
-
-
-def decide(
-    corpus: Corpus,
-    records: Mapping[str, Record],
-    recipe: str,
-    only: Sequence[str] | None = None,
-    holder: Callable[[str], str | None] = lambda article_id: None,
-) -> Plan:
-    """What the files mean for an index that holds `records` (by path). Writes nothing.
-
-    A file that cannot be read is `failed` and its indexed version stays. A file that is missing
-    is `removed`, unless a new file has its content: then it is `moved`.
-
-    Args:
-        recipe: how articles are cut now; articles indexed otherwise are `changed`.
-        only: looks at these paths alone, and finds nothing missing; `records` may be those of them.
-        holder: path of the article that has an id, for those that `records` lacks.
-    """
-    found, closed = _found(corpus, only)
-    paths = {file.path for file in found}
-    missing = _Missing({} if only is not None else _missing(records, paths, closed))
-    ids = {record.id: path for path, record in records.items() if path in paths}
-    changes = [Change("failed", error.subject, error=str(error)) for error in closed]
-    room = KEPT_CHARACTERS
-    for file in found:
-        record = records.get(file.path)
-        if record is not None and (record.stamp, record.recipe) == (file.stamp, recipe):
-            changes.append(_change("unchanged", file, record.id))
-            continue
-        try:
-            article = corpus.read(file.path)
-            _refuse_duplicate(article, ids.get(article.id) or holder(article.id))
-        except ArticleError as error:
-            changes.append(Change("failed", file.path, error=str(error), stamp=file.stamp))
-            continue
-        ids[article.id] = file.path
-        change = _compare(article, file, record, missing, recipe)
-        if change.kind in ("new", "changed"):
-            room -= len(article.text)
-            held = article if room >= 0 else None
-            change = replace(change, article=held, digest=article.digest)
-        changes.append(change)
-    gone = [Change("removed", r.path, article_id=r.id) for r in missing.records.values()]
-    return Plan(tuple(sorted(changes + gone, key=lambda change: change.path)))
-
-
-def _found(corpus: Corpus, only: Sequence[str] | None) -> tuple[list[Found], list[ArticleError]]:
-    if only is None:
-        return corpus.scan()
-    return [corpus.stat(corpus.root / path) for path in dict.fromkeys(only)], []
-
-
-def _missing(
-    records: Mapping[str, Record], paths: set[str], closed: Sequence[ArticleError]
-) -> dict[str, Record]:
-    """The records whose file is gone; what lies in a closed folder is not known to be gone."""
-    hidden = tuple(error.subject for error in closed)
-    return {
-        path: record
-        for path, record in records.items()
-        if path not in paths and not path.startswith(hidden)
-    }
-
-
-class _Missing:
-    """Records whose file is gone, to be found by what the article says or is called."""
-
-    def __init__(self, records: dict[str, Record]) -> None:
-        self.records = records
-        self._like: defaultdict[str, list[str]] = defaultdict(list)
-        for path in sorted(records, reverse=True):
-            for key in (records[path].digest, records[path].id):
-                self._like[key].append(path)
-
-    def take(self, article: Article) -> Record | None:
-        """The record of an article that has another file now: it is missing no more."""
-        for paths in (self._like[article.digest], self._like[article.id]):
-            while paths:
-                found = self.records.pop(paths.pop(), None)
-                if found is not None:
-                    return found
-        return None
-
-
-def _refuse_duplicate(article: Article, other: str | None) -> None:
-    if other is not None and other != article.path:
-        raise ArticleError(
-            article.path,
-            f"has the same id as {other}: {article.id}",
-            "give it another url, or delete one of the two",
-        )
-
-
-def _compare(
-    article: Article, file: Found, record: Record | None, missing: _Missing, recipe: str
-) -> Change:
-    """One readable file against what the index holds; takes what it moves out of `missing`."""
-    if record is not None:
-        known = (record.digest, record.language, record.recipe, record.id)
-        same = known == (article.digest, article.language, recipe, article.id)
-        return replace(
-            _change("unchanged" if same else "changed", file, article.id),
-            article=None if same else article,
-            previous_id=record.id,
-        )
-    old = missing.take(article)
-    if old is not None:
-        same = (old.digest, old.recipe) == (article.digest, recipe)
-        kind = _change("moved" if same else "changed", file, article.id)
-        return replace(kind, article=article, previous_id=old.id)
-    return replace(_change("new", file, article.id), article=article)
-
 
 def _size(change: Change) -> int:
     """Bytes of the file, as its stamp says."""
     return int(change.stamp.partition(":")[0] or 0)
-
-
-def _change(kind: str, file: Found, article_id: str) -> Change:
-    return Change(kind, file.path, article_id=article_id, stamp=file.stamp)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -422,7 +302,7 @@ class BackgroundSwitch:
             self.note = ""
         except AssistantError as error:
             self.note = f"the new model cannot be switched to ({error})"
-        except _Stopped:
+        except Stopped:
             pass
 
     def _show(self, step: Progress) -> None:
@@ -431,8 +311,4 @@ class BackgroundSwitch:
     def _wait(self, message: str) -> None:
         self.note = message
         if self._stopped.is_set():
-            raise _Stopped
-
-
-class _Stopped(Exception):
-    """It is to wait no longer for another process."""
+            raise Stopped

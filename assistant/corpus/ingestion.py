@@ -22,8 +22,9 @@ from assistant.corpus.incoming import (
     version_of,
 )
 from assistant.corpus.indexing import Index
-from assistant.errors import ArticleError, CorpusError
-from assistant.schema import Article, Change, Details, Passage, Plan, Progress
+from assistant.corpus.plan import Change, Plan
+from assistant.errors import ArticleError, CorpusError, Stopped
+from assistant.schema import Article, Passage, Progress
 from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
 from assistant.sources.formats.text import pasted_file
@@ -43,8 +44,20 @@ CHUNK_SECONDS = 5.0
 come one a second."""
 
 
-class _Stopped(Exception):
-    """An import was stopped by whom it works for."""
+@dataclass(frozen=True)
+class Details:
+    """All that is known of one article, for a person who looks it over."""
+
+    article: Article
+    passages: tuple[Passage, ...]
+    origin: str
+    """Where it was added from: a file, an address; "" for a file put into the corpus by hand."""
+    date_from: str
+    """What the date rests on: metadata, url or text; "" without a date."""
+    version: str
+    """Digest of its file as it is now; "" when the file is gone."""
+    problem: str = ""
+    """Why the file cannot be read as it is now, or that it differs from what is indexed."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +178,7 @@ class Ingestion:
             self.corpus.write_all(writes)
             plan = self.index.plan(only=list(added))
             self.index.put(plan, origins=added, progress=count)
-        except _Stopped:
+        except Stopped:
             self._take_back(before)
             left = {change.path for change in plan.changes if not self._is_indexed(change.path)}
             return [change for change in plan.changes if change.path not in left], others
@@ -359,7 +372,7 @@ class _Count:
         """Called after each commit of the index.
 
         Raises:
-            _Stopped: the import is to end here.
+            Stopped: the import is to end here.
         """
         done = self.base + step.done
         far = Progress(done, max(self.total, done), "articles")
@@ -367,7 +380,7 @@ class _Count:
         if self.progress is not None:
             self.progress(far)
         if self.stop.is_set() and step.done < step.total:
-            raise _Stopped
+            raise Stopped
 
     def pass_by(self) -> None:
         """Another article was added by itself, or could not be fetched."""

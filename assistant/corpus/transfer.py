@@ -25,7 +25,7 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from assistant.corpus.folder import Corpus
-from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError
+from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError, reason_of
 from assistant.schema import Progress
 from assistant.store.store import Store
 from assistant.store.vector_index import STATE
@@ -388,6 +388,5 @@ def _writing_to(subject: Path) -> Iterator[None]:
     except AssistantError:
         raise
     except (OSError, tarfile.TarError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
         remedy = "check the space and permissions of the folder; nothing was left behind"
-        raise CorpusError(subject, reason, remedy) from error
+        raise CorpusError(subject, reason_of(error), remedy) from error

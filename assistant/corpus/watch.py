@@ -10,12 +10,28 @@ from typing import TYPE_CHECKING
 
 from assistant.corpus.folder import is_passed_over
 from assistant.corpus.ingestion import Ingestion, ShowWaiting
-from assistant.errors import ArticleError, CorpusError, SettingsError, StoreError
-from assistant.schema import Change, FeedSummary, Plan
+from assistant.corpus.plan import Change, Plan
+from assistant.errors import ArticleError, CorpusError, SettingsError, Stopped, StoreError
 from assistant.store.store import Store
 
 if TYPE_CHECKING:
     from assistant.corpus.feeds import Subscription, Subscriptions
+
+
+@dataclass(frozen=True)
+class FeedSummary:
+    """What a list of feeds shows."""
+
+    url: str
+    followed: bool
+    """False where it was only read, by `add`."""
+    next_time: float
+    """When it may be asked again, in seconds since the epoch."""
+    problem: str
+    """Why it cannot be read, with the remedy; "" when it can."""
+    waiting: int
+    """Articles that it has listed and that could not be fetched yet."""
+
 
 SHORTEST = 5 * 60.0
 """Seconds between two questions to a feed, however often a person wants it asked."""
@@ -38,10 +54,6 @@ _NAP = 60.0
 """Longest wait for a feed to be due, in seconds: a laptop's sleep is not counted as waiting."""
 
 
-class _Stopped(Exception):
-    """Somebody stopped it."""
-
-
 @dataclass(frozen=True)
 class Pace:
     """When what is followed is looked at, and when no more."""
@@ -62,7 +74,7 @@ class Pace:
         """Waits.
 
         Raises:
-            _Stopped: it is to end.
+            Stopped: it is to end.
         """
         (self.sleep or self.stop.wait)(seconds)
         self.go_on()
@@ -71,16 +83,16 @@ class Pace:
         """Called wherever it may end.
 
         Raises:
-            _Stopped: it is to end.
+            Stopped: it is to end.
         """
         if self.stop.is_set():
-            raise _Stopped
+            raise Stopped
 
     def wait_for_writer(self, message: str) -> None:
         """Called while another process is indexing.
 
         Raises:
-            _Stopped: it is to end.
+            Stopped: it is to end.
         """
         self.go_on()
         if self.waiting is not None:
@@ -129,7 +141,7 @@ def follow(ingestion: Ingestion, urls: Sequence[str], pace: Pace) -> Iterator[Pl
             known = feeds.all()
             soonest = min(known[url].next_time for url in left)
             pace.wait(min(max(soonest - pace.clock(), 1.0), _NAP))
-    except _Stopped:
+    except Stopped:
         return
 
 
@@ -256,7 +268,7 @@ def watch(ingestion: Ingestion, pace: Pace, *, polling: bool = False) -> Iterato
         while True:
             yield from watched.look(polling)
             yield from watched.wait_for_folder()
-    except _Stopped:
+    except Stopped:
         return
 
 

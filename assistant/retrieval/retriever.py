@@ -5,18 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
-from threading import Lock
 from typing import Literal
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors, encode_question
 from assistant.models.rerankers import Reranker
+from assistant.retrieval.query import Query
 from assistant.retrieval.spelling import corrected
-from assistant.schema import Filter, Passage, Query, ScoredPassage
+from assistant.schema import Filter, Passage, ScoredPassage
 from assistant.store.full_text import LexicalIndex
+from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 from assistant.text.abbreviations import UNIVERSAL, Expansion, expand
@@ -115,8 +115,7 @@ class Retriever:
         self.mode = mode
         self.abbreviations = abbreviations
         self.reranker = reranker
-        self._allowed: LRUCache[tuple[int, Filter], _Allowed] = LRUCache(32)
-        self._looking = Lock()  # an LRUCache is not safe to use from two threads, not even to read
+        self._allowed: PerGeneration[Filter, _Allowed] = PerGeneration(store.generation, size=32)
         self._beside = ThreadPoolExecutor(8, "lexical")
 
     def search(
@@ -208,16 +207,12 @@ class Retriever:
 
     def _among(self, within: Filter) -> _Allowed:
         """The passages that a filter lets through; looked up once for each state of the corpus."""
-        key = self.store.generation(), within
-        with self._looking:
-            found = self._allowed.get(key)
-        if found is None:
-            numbers = self.store.numbers_within(within)
-            enough = 2 * DEPTH * self.store.counts()[1] // max(len(numbers), 1)
-            found = _Allowed(numbers, enough)
-            with self._looking:
-                self._allowed[key] = found
-        return found
+        return self._allowed.get(within, lambda: self._look_up(within))
+
+    def _look_up(self, within: Filter) -> _Allowed:
+        numbers = self.store.numbers_within(within)
+        enough = 2 * DEPTH * self.store.counts()[1] // max(len(numbers), 1)
+        return _Allowed(numbers, enough)
 
     def _dense(
         self, vector: Vectors, model: str, among: _Allowed | None

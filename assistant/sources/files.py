@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from assistant.errors import ArticleError
+from assistant.errors import ArticleError, reason_of
 from assistant.schema import Article
 from assistant.sources.filing import Names
 from assistant.sources.formats import archive, docx, epub, html, pdf, records, rtf, text
@@ -83,8 +83,7 @@ def _check_size(size: int, shown: str, max_bytes: int) -> None:
 def _unreadable(error: OSError, shown: str) -> ArticleError:
     if isinstance(error, FileNotFoundError):
         return ArticleError(shown, "there is no such file", "check the name")
-    reason = (error.strerror or str(error)).lower()
-    return ArticleError(shown, reason, "allow reading the file and try again")
+    return ArticleError(shown, reason_of(error), "allow reading the file and try again")
 
 
 def parse_article(content: bytes, path: str) -> Article:

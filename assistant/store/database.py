@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from assistant.errors import StoreError
+from assistant.errors import StoreError, reason_of
 from assistant.schema import Progress
 
 FORMAT = 3
@@ -66,10 +66,8 @@ class Database:
                 remedy = "run `assistant doctor`"
             raise StoreError(self.path, reason, remedy) from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(
-                self.path.parent, reason.lower(), "check the space and permissions of the folder"
-            ) from error
+            remedy = "check the space and permissions of the folder"
+            raise StoreError(self.path.parent, reason_of(error), remedy) from error
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._threads, "connection", None)

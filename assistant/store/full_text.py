@@ -8,6 +8,7 @@ weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 202
 import json
 from collections.abc import Sequence
 
+from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.text.languages import STEMMERS
 from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
@@ -18,8 +19,9 @@ class LexicalIndex:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._vocabulary: tuple[int, dict[str, list[str]]] = (-1, {})
-        self._languages: tuple[int, list[str]] = (-1, [])
+        self._vocabulary: PerGeneration[str, dict[str, list[str]]]
+        self._vocabulary = PerGeneration(store.generation)
+        self._languages: PerGeneration[str, list[str]] = PerGeneration(store.generation)
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -52,15 +54,14 @@ class LexicalIndex:
         """The languages besides English in which some passages are analysed; "" for those that have
         letters of another script, but no stemmer.
         """
-        generation = self._store.generation()
-        if self._languages[0] != generation:
-            rows = self._store.rows(
-                """SELECT DISTINCT ifnull(language, '') FROM articles
-                   WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
-            )
-            found = {code if code in STEMMERS else "" for (code,) in rows}
-            self._languages = generation, sorted(found)
-        return self._languages[1]
+        return self._languages.get("", self._analysed_languages)
+
+    def _analysed_languages(self) -> list[str]:
+        rows = self._store.rows(
+            """SELECT DISTINCT ifnull(language, '') FROM articles
+               WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
+        )
+        return sorted({code if code in STEMMERS else "" for (code,) in rows})
 
     def vocabulary(self, ending: str = "") -> list[str]:
         """All stems, the most frequent first; those of other languages in Latin letters apart.
@@ -68,15 +69,15 @@ class LexicalIndex:
         Args:
             ending: of the terms of one of the latter, which are given without it (`terms.ending`).
         """
-        generation = self._store.generation()
-        if self._vocabulary[0] != generation:
-            rows = self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term")
-            terms: dict[str, list[str]] = {}
-            for (term,) in rows:
-                plain, mark, language = term.partition(FOREIGN)
-                terms.setdefault(mark + language, []).append(plain)
-            self._vocabulary = generation, terms
-        return self._vocabulary[1].get(ending, [])
+        return self._vocabulary.get("", self._terms).get(ending, [])
+
+    def _terms(self) -> dict[str, list[str]]:
+        """All terms by their ending, the most frequent first."""
+        terms: dict[str, list[str]] = {}
+        for (term,) in self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term"):
+            plain, mark, language = term.partition(FOREIGN)
+            terms.setdefault(mark + language, []).append(plain)
+        return terms
 
     def word_of(self, wanted: str) -> str:
         """A whole word with this stem, as some article writes it, in lower case."""

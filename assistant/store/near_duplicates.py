@@ -9,9 +9,8 @@ eval/LOG.md, 2026-11-25.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
-from assistant.schema import Article, Copy, Passage, Plan, Progress
+from assistant.schema import Article, Copy, Passage, Progress
 from assistant.store.database import Connection
 from assistant.store.store import Store
 from assistant.text.similarity import Shingles, buckets, shingles, similarity
@@ -62,12 +61,10 @@ class Copies:
         """The copies of those of these articles that have any, by id."""
         return self._linked("a.id IN (SELECT value FROM json_each(?))", article_ids)
 
-    def likened(self, plan: Plan) -> Plan:
-        """What was done, each article with the copies of it that were indexed before it."""
+    def before(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
+        """The same, of the copies that were indexed before the article."""
         earlier = "a.id IN (SELECT value FROM json_each(?)) AND o.number < a.number"
-        found = self._linked(earlier, [c.article_id for c in plan.of("new", "changed")])
-        changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
-        return replace(plan, changes=tuple(changes))
+        return self._linked(earlier, article_ids)
 
     def like(self, text: str) -> tuple[Copy, ...]:
         """The articles that a text that is not indexed is a copy of, the most similar first."""

@@ -13,8 +13,9 @@ import gradio as gr
 
 from assistant.assistant import Assistant
 from assistant.corpus.incoming import Incoming
+from assistant.corpus.plan import Plan
 from assistant.errors import AssistantError
-from assistant.schema import Plan, Progress
+from assistant.schema import Progress
 from assistant.sources.files import MANY, SUFFIXES
 from assistant.web import html
 from assistant.web.events import on

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from assistant.assistant import Assistant
-from assistant.errors import AssistantError, CorpusError, SettingsError
+from assistant.errors import AssistantError, CorpusError, SettingsError, os_errors
 
 # Before gradio is imported: it reads this once, and would otherwise ask its makers for versions.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -122,14 +122,10 @@ def serve(assistant: Assistant, host: str, port: int) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket: connections made before the server runs wait in its queue."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    remedy = "choose another with --port, or 0 for a free one"
+    with os_errors(SettingsError, f"{host}:{port}", remedy):
         return socket.create_server((host, port), family=family)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SettingsError(
-            f"{host}:{port}", reason, "choose another with --port, or 0 for a free one"
-        ) from error
 
 
 def _warm(assistant: Assistant) -> None:

@@ -8,8 +8,9 @@ from typing import Any, cast
 import gradio as gr
 
 from assistant.assistant import Assistant
+from assistant.corpus.ingestion import Details
 from assistant.errors import AssistantError
-from assistant.schema import ArticleSummary, Details, Filter, Order
+from assistant.schema import ArticleSummary, Filter, Order
 from assistant.web import html
 from assistant.web.add import build_imports
 from assistant.web.events import day, on

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import StoreError
+from assistant.errors import StoreError, reason_of
 
 FOLDER = "runs"
 """Name of the folder of runs inside the evaluation folder."""
@@ -107,7 +107,7 @@ def read_run(path: Path) -> Run:
     try:
         return _run(json.loads(path.read_bytes()), path)
     except OSError as error:
-        raise StoreError(path, (error.strerror or str(error)).lower(), remedy) from error
+        raise StoreError(path, reason_of(error), remedy) from error
     except (ValueError, RecursionError) as error:
         raise StoreError(path, "is not JSON", remedy) from error
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
