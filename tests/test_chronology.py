@@ -7,7 +7,7 @@ import pytest
 
 from assistant.answering.reader import Reading
 from assistant.answering.recency import asks_for_latest, certainly_later
-from assistant.cli.commands import main
+from assistant.cli import main
 from assistant.schema import Claim, Disagreement, Evidence
 from assistant.text.sentences import sentences_of
 from assistant.web import html as render

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from assistant.answering.reader import Reading
-from assistant.cli.commands import main
+from assistant.cli import main
 from assistant.schema import Citation, Copy, Evidence, Filter
 from assistant.text.sentences import sentences_of
 from assistant.web import html as render

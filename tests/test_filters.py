@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from assistant.cli.commands import main
+from assistant.cli import main
 from assistant.schema import Filter
 
 TODAY = date(2024, 6, 12)

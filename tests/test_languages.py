@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assistant.cli.commands import main
+from assistant.cli import main
 from assistant.corpus.chunking import cut_passages
 from assistant.models.embedding import SentenceEmbedder, encode_question
 from assistant.schema import Article

@@ -7,7 +7,7 @@ import pytest
 
 from assistant import open_assistant
 from assistant.answering.verification.checks import verify
-from assistant.cli.commands import main
+from assistant.cli import main
 from assistant.models.llm import prompts
 from assistant.schema import Answer, Citation, Generation, Turn
 from assistant.web import html as render
