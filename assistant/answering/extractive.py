@@ -8,10 +8,11 @@ from assistant.answering import recency
 from assistant.answering.contradictions import disagreeing, disagreement_of
 from assistant.answering.duplicates import Reprints
 from assistant.answering.reader import Reading
+from assistant.retrieval.fusion import NEAR_DUPLICATE
 from assistant.retrieval.query import Query
-from assistant.retrieval.retriever import NEAR_DUPLICATE, similarity
 from assistant.schema import Answer, Article, Citation, Evidence, ScoredPassage
 from assistant.store.near_duplicates import Copies
+from assistant.text.similarity import word_similarity
 
 REFUSAL = "The articles do not answer this question."
 NEAREST = "The nearest passages are below; they are about the topic, but the answer is not in them."
@@ -206,7 +207,7 @@ def choose(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
     for candidate in evidence:
         if len(chosen) == limit:
             break
-        if all(similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
+        if all(word_similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
             chosen.append(candidate)
     return chosen
 
