@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from assistant import feedback
-from assistant.answering import extractive
+from assistant.answering import messages
 from assistant.answering.extractive import Composer
 from assistant.answering.generative import Writer
-from assistant.answering.pipeline import Asked, Pipeline, Understood, reply
+from assistant.answering.pipeline import Asked, Pipeline, Understood
 from assistant.answering.reader import Reader, TrainedReader
+from assistant.answering.small_talk import reply, say
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
 from assistant.corpus import watch
@@ -200,7 +201,7 @@ class Assistant:
             yield said
             return
         if self._store.counts()[1] == 0:
-            yield extractive.say(question, extractive.EMPTY_CORPUS)
+            yield say(question, messages.EMPTY_CORPUS)
             return
         started = time.perf_counter()
         if not self._ready.is_set():

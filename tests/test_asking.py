@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.answering import extractive
+from assistant.answering import extractive, messages
 from assistant.answering.reader import Reading, speaker_of
 from assistant.schema import Evidence
 
@@ -90,18 +90,18 @@ def test_every_citation_stands_where_it_says(bundled):
 def test_what_is_not_in_the_articles_is_refused_with_the_nearest_passages(bundled, question):
     answer = bundled.ask(question)
     assert not answer.answered
-    assert answer.text.startswith(extractive.REFUSAL)
+    assert answer.text.startswith(messages.REFUSAL)
     assert 0 < len(answer.citations) <= extractive.NEARBY
 
 
 @pytest.mark.parametrize(
     "question, said",
     [
-        ("", extractive.EMPTY_QUESTION),
-        ("  \n ", extractive.EMPTY_QUESTION),
-        ("?!", extractive.EMPTY_QUESTION),
-        ("Какая столица Франции?", extractive.OTHER_LANGUAGE),
-        ("法国的首都是哪里", extractive.OTHER_LANGUAGE),
+        ("", messages.EMPTY_QUESTION),
+        ("  \n ", messages.EMPTY_QUESTION),
+        ("?!", messages.EMPTY_QUESTION),
+        ("Какая столица Франции?", messages.OTHER_LANGUAGE),
+        ("法国的首都是哪里", messages.OTHER_LANGUAGE),
     ],
 )
 def test_questions_that_cannot_be_searched_for_get_a_sensible_sentence(bundled, question, said):

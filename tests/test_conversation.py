@@ -3,7 +3,8 @@
 import pytest
 
 from assistant import open_assistant
-from assistant.retrieval.followups import choose, leans, readings, small_talk
+from assistant.answering.small_talk import small_talk
+from assistant.retrieval.followups import choose, leans, readings
 from assistant.schema import Turn
 
 MISSION = Turn(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.answering import extractive
+from assistant.answering import messages
 from assistant.answering.verification.checks import verify
 from assistant.answering.verification.claims import without_fabrications
 from assistant.answering.verification.entailment import ReaderEntailment
@@ -385,8 +385,8 @@ def test_a_sentence_without_a_mark_is_weak():
         "Here is what the two ministers say about the pipeline and its price:",
         "The articles do not say when the pipeline will be finished.",
         "None of the sources names a date for the signature.",
-        f"{extractive.REFUSAL} {extractive.NEAREST}",
-        f"{extractive.REFUSAL} {extractive.OTHER_LANGUAGE}",
+        f"{messages.REFUSAL} {messages.NEAREST}",
+        f"{messages.REFUSAL} {messages.OTHER_LANGUAGE}",
         "# The talks in Geneva",
         "**Price and date**",
         "…",

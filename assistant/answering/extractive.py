@@ -1,53 +1,19 @@
-"""Evidence to `Answer`: the extractive composer, and every sentence the program says itself."""
+"""Evidence to an answer of verbatim sentences, or to a refusal."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assistant.answering import recency
+from assistant.answering import messages, recency
 from assistant.answering.contradictions import disagreeing, disagreement_of
 from assistant.answering.duplicates import Reprints
+from assistant.answering.ranking import as_read, choose, group_by_article, likely, with_all
 from assistant.answering.reader import Reading
-from assistant.retrieval.fusion import NEAR_DUPLICATE
 from assistant.retrieval.query import Query
 from assistant.schema import Answer, Article, Citation, Evidence, ScoredPassage
 from assistant.store.near_duplicates import Copies
-from assistant.text.similarity import word_similarity
-
-REFUSAL = "The articles do not answer this question."
-NEAREST = "The nearest passages are below; they are about the topic, but the answer is not in them."
-OTHER_LANGUAGE = (
-    "No word of the question occurs in the articles: perhaps it is about something else, "
-    "or in another language than they are."
-)
-EMPTY_CORPUS = (
-    "No articles are indexed yet. Run `assistant sync`, add some with `assistant add PATH`, "
-    "or on the Articles tab of the web page."
-)
-EMPTY_QUESTION = "Please ask a question: nothing was asked."
-SMALL_TALK = {
-    "greeting": "Hello. Ask me what the articles say, for example who said what about whom, "
-    "and I answer with the sentences it rests on.",
-    "thanks": "You are welcome. Ask on whenever you like.",
-    "farewell": "Goodbye.",
-    "ability": "I answer questions from the articles that are indexed here, and from nothing else: "
-    "who said what, when something happened, how many, why. Each answer quotes the sentences it "
-    "rests on, one click from where they stand, and when the articles do not answer I say so. "
-    "You can ask on (“and in May?”), and add articles on the Articles tab.",
-}
 
 NEARBY = 3
 """Passages that a refusal shows."""
-
-RETRIEVED = 8.0
-"""What the score of retrieval, 0 to 1, weighs in the order of passages. Held-out training questions
-would have 1 (the right passage first in 0.908, with 8 in 0.884), but news would not: the reader has
-seen none. Chosen on the data sets of eval/README.md, of which none is worse off than with 1."""
-
-RELATIVE_FLOOR = 0.7
-"""A further sentence is quoted when it is at least this fraction as probable as the best. On
-held-out questions 0.7 gives the best harmonic mean of precision (0.80) and of having the answer
-(0.88): eval/LOG.md, 2026-11-25."""
 
 
 @dataclass(frozen=True)
@@ -145,31 +111,11 @@ class Composer:
         """
         nearest = self._cited(reading, candidates, Reprints(self.copies, candidates), NEARBY)
         known = any(candidate.lexical_rank for candidate in candidates)
-        text = f"{REFUSAL} {NEAREST if known else OTHER_LANGUAGE}"
+        text = f"{messages.REFUSAL} {messages.NEAREST if known else messages.OTHER_LANGUAGE}"
         return Answer(
             query.text, query.expanded, text, False, None,
             nearest, tuple(candidates), reading.confidence, standalone=query.spelled,
         )  # fmt: skip
-
-
-def as_read(
-    candidates: Sequence[ScoredPassage], evidence: Sequence[Evidence]
-) -> list[ScoredPassage]:
-    """The candidates by the log odds of their best sentence plus `RETRIEVED` times their score.
-
-    What was not read comes last, as it was ranked.
-    """
-    best: dict[int, float] = {}
-    for one in evidence:  # most probable first
-        best.setdefault(one.passage.number, one.probability)
-    return sorted(candidates, key=lambda c: -_passage_score(c, best.get(c.passage.number)))
-
-
-def _passage_score(candidate: ScoredPassage, probability: float | None) -> float:
-    if probability is None:
-        return -math.inf
-    kept = min(max(probability, 1e-9), 1 - 1e-9)
-    return math.log(kept / (1 - kept)) + RETRIEVED * candidate.score
 
 
 def quoting(
@@ -189,40 +135,11 @@ def quoting(
             yield replace(answer, text=text.strip(), citations=tuple(citations))
 
 
-def likely(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The sentences that are near the best one's probability, best first."""
-    return [e for e in evidence if e.probability >= RELATIVE_FLOOR * evidence[0].probability]
-
-
 def short_answer(reading: Reading, leading: Evidence) -> str | None:
     """The few words that answer, out of the sentence that leads the answer."""
     if reading.short_answer is None or leading is reading.evidence[0]:
         return reading.short_answer
     return leading.answer or None
-
-
-def choose(evidence: Sequence[Evidence], limit: int) -> list[Evidence]:
-    """The first sentences to quote, each said once."""
-    chosen: list[Evidence] = []
-    for candidate in evidence:
-        if len(chosen) == limit:
-            break
-        if all(word_similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
-            chosen.append(candidate)
-    return chosen
-
-
-def with_all(chosen: Sequence[Evidence], others: Sequence[Evidence]) -> list[Evidence]:
-    """The chosen sentences and, after them, those of the others that are not among them."""
-    return [*chosen, *(one for one in others if one not in chosen)]
-
-
-def group_by_article(chosen: Sequence[Evidence]) -> list[list[Evidence]]:
-    """Sentences of one article together; articles and sentences in the order they have."""
-    groups: dict[str, list[Evidence]] = {}
-    for evidence in chosen:
-        groups.setdefault(evidence.passage.article_id, []).append(evidence)
-    return list(groups.values())
 
 
 def cite(number: int, article: Article, evidence: Evidence) -> Citation:
@@ -248,11 +165,6 @@ def byline(article: Article) -> str:
     """Title, outlet and date of an article, in Markdown."""
     outlet = f"{article.source}, " if article.source else ""
     return f"**{article.title}** ({outlet}{article.published or 'date unknown'})"
-
-
-def say(question: str, text: str) -> Answer:
-    """An answer that needs no search: the program's own sentence, not answered from articles."""
-    return Answer(question, question, text, False)
 
 
 def _one_line(text: str) -> str:

@@ -7,6 +7,7 @@ sentences themselves answer, and the answer says so.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from assistant.answering import messages
 from assistant.answering.extractive import Composer
 from assistant.answering.reader import Reading
 from assistant.answering.verification.checks import Entailment, verify
@@ -19,19 +20,6 @@ from assistant.schema import Answer, Citation, Generation, ScoredPassage
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""
-
-STANDS_IN = "The language model failed: {error}. These are the sentences that the answer rests on."
-NOTHING_LEFT = (
-    "All that the language model wrote was removed: none of it is in the articles. "
-    "These are the sentences that the answer rests on."
-)
-REMOVED_ONE = (
-    "A sentence was removed: what it quoted, or the source it named, is not in the articles."
-)
-REMOVED = (
-    "{count} sentences were removed: what they quoted, or the sources they named, "
-    "are not in the articles."
-)
 
 
 @dataclass(frozen=True)
@@ -66,22 +54,24 @@ class Writer:
             passages = _in_order_of(quoted.citations, passages)
         sources = prompts.fitted(query.spelled, passages, self.context)
         given = _renumbered(quoted, sources)
-        messages = prompts.answer(query.spelled, sources)
-        prompt = prompts.transcript(messages)
-        with Completion(self.model, messages) as completion:
+        asked = prompts.answer(query.spelled, sources)
+        prompt = prompts.transcript(asked)
+        with Completion(self.model, asked) as completion:
             try:
                 for _ in completion:
                     shown = settled(completion.text)
                     yield self._growing(given, shown, sources, prompt, completion)
             except LanguageModelError as error:
-                yield replace(quoted, notice=STANDS_IN.format(error=str(error).strip().rstrip(".")))
+                yield replace(
+                    quoted, notice=messages.STANDS_IN.format(error=str(error).strip().rstrip("."))
+                )
                 return
         if prompts.declines(completion.text):
             yield self.composer.refusal(query, reading, quoted.passages)
             return
         written = self._growing(given, completion.text.strip(), sources, prompt, completion)
         verified = self._verified(written, sources)
-        yield verified if verified.text else replace(quoted, notice=NOTHING_LEFT)
+        yield verified if verified.text else replace(quoted, notice=messages.NOTHING_LEFT)
 
     def _growing(
         self,
@@ -100,7 +90,13 @@ class Writer:
         read = [replace(source, context=prompts.neutral(source.context)) for source in sources]
         checks = verify(answer.text, read, self.entails)
         text, kept, removed = without_fabrications(answer.text, checks)
-        notice = REMOVED_ONE if removed == 1 else REMOVED.format(count=removed) if removed else ""
+        notice = (
+            messages.REMOVED_ONE
+            if removed == 1
+            else messages.REMOVED.format(count=removed)
+            if removed
+            else ""
+        )
         return replace(_with_text(answer, text, sources), checks=kept, notice=notice)
 
 

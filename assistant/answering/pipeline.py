@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from assistant.answering import extractive
 from assistant.answering.contradictions import may_disagree
 from assistant.answering.extractive import Composer
 from assistant.answering.generative import Writer
@@ -162,11 +161,3 @@ class Clock:
         now = time.perf_counter()
         self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
         self._last = now
-
-
-def reply(question: str) -> Answer | None:
-    """The answer to what needs no search: nothing at all, a greeting, thanks."""
-    if not any(character.isalnum() for character in question):
-        return extractive.say(question, extractive.EMPTY_QUESTION)
-    topic = followups.small_talk(question)
-    return None if topic is None else extractive.say(question, extractive.SMALL_TALK[topic])

@@ -1,4 +1,4 @@
-"""Follow-ups to questions that stand alone, by rule; and what is said beside questions.
+"""Follow-ups to questions that stand alone, by rule.
 
 A follow-up leans on the talk: "and in May?", "what did he say?". The rules here only propose what
 it may mean, the question as typed first; which proposal is meant, retrieval and the reader decide,
@@ -7,7 +7,6 @@ by how well each is answered. So a change of topic is not dragged back, and a ru
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from assistant.schema import Turn
 from assistant.text.tokens import STOP_WORDS, content_words, stem, words
@@ -27,38 +26,6 @@ BARE = 0.05
 LOOSE = -0.1
 """Added to the confidence of the question as typed, which is meant if it is answered about as well,
 and of a reading with words of the talk behind it, which reads worse than the others."""
-
-
-SmallTalk = Literal["greeting", "thanks", "farewell", "ability"]
-
-_SMALL_TALK: tuple[tuple[SmallTalk, str], ...] = (
-    (
-        "greeting",
-        r"(?:hi|hello|hey|hallo|greetings|good (?:morning|afternoon|evening|day))"
-        r"(?: (?:there|everyone|again|assistant))?(?:\W+how are you)?|how are you(?: today)?",
-    ),
-    (
-        "thanks",
-        r"(?:(?:ok|okay|great|good)\W+)?(?:many thanks|thanks|thank you|thx|cheers)"
-        r"(?: (?:a lot|so much|very much|again))?|ok|okay|great|perfect|nice|well done|good",
-    ),
-    ("farewell", r"bye(?:[ -]bye)?|goodbye|good night|see you(?: later)?"),
-    (
-        "ability",
-        r"help|(?:so )?(?:who|what) are you|what (?:can|do) (?:you|i) (?:do|ask)|what is this"
-        r"|how (?:do|does) (?:i use )?(?:this|it|you) ?(?:work)?|what do you know"
-        r"|can you help(?: me)?|what can i ask(?: you)?",
-    ),
-)
-
-
-def small_talk(question: str) -> SmallTalk | None:
-    """What kind of talk the whole of it is; None for a question about something."""
-    for topic, pattern in _SMALL_TALK:
-        if re.fullmatch(rf"\W*(?:{pattern})\W*", question, re.IGNORECASE):
-            return topic
-    return None
-
 
 # ---- what leans ---------------------------------------------------------------------------------
 
