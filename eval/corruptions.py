@@ -14,8 +14,8 @@ from assistant.answering.extractive import cite
 from assistant.answering.verification.claims import MARK
 from assistant.assistant import Assistant
 from assistant.schema import Citation, Evidence, Passage
+from assistant.text.dates import MONTHS
 from assistant.text.names import names_of
-from assistant.text.quantities import MONTHS
 from assistant.text.sentences import split_sentences
 from assistant.text.speech import speakers_of
 from assistant.text.tokens import STOP_WORDS

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assistant.schema import Turn
+from assistant.text.dates import MONTHS
+from assistant.text.names import QUESTION_WORDS, name_phrases
 from assistant.text.tokens import STOP_WORDS, content_words, stem, words
 
 REMEMBERED = 10
@@ -50,10 +52,6 @@ _OPENING = re.compile(
     r"(?:(?:what|how) about\b|what of\b)?[\s,]*",
     re.IGNORECASE,
 )
-_ASKING = frozenset(
-    "what who whom whose which when where why how since until much many long often far did does do "
-    "is are was were has have had can could will would should".split()
-)
 _WORD = re.compile(r"[\w’'-]+")
 
 
@@ -65,7 +63,7 @@ def leans(question: str) -> bool:
         _PEOPLE.search(plain)
         or _THINGS.search(plain)
         or (opened and opened.group().strip())
-        or (len(content_words(question)) <= 2 and not names_in(question))
+        or (len(content_words(question)) <= 2 and not name_phrases(question))
         or _definite(question)
     )
 
@@ -82,28 +80,6 @@ def _definite(question: str) -> list[str]:
 
 # ---- what it may lean on ------------------------------------------------------------------------
 
-_NAME = re.compile(
-    r"(?:[A-Z][\w’'-]*|(?<=[a-z] )\d[\w/-]*)"
-    r"(?: (?:of |of the |and the |for |on the )?(?:[A-Z][\w’'-]*|\d{1,4}(?=\W|$)))*"
-)
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
-
-
-def names_in(text: str) -> list[str]:
-    """Runs of capitalised words, with numbers among them, each once, in order of appearance."""
-    found: dict[str, None] = {}
-    for match in _NAME.finditer(text):
-        name = match.group()
-        while name and name.split()[0].lower() in STOP_WORDS | _ASKING:
-            name = name.partition(" ")[2]
-        name = re.sub(r"[’']s?$", "", name)
-        if name and not name.isdigit():
-            found.setdefault(name)
-    return list(found)
-
-
 _VERB = re.compile(
     r"ed$|^(?:take|join|start|leave|begin|end|sign|give|get|make|say|tell|want|agree|accept|become|"
     r"come|go|win|lose|hold|send|sell|buy|pay|help|ask|react|respond|withdraw|invade|attack)s?$"
@@ -112,20 +88,20 @@ _VERB = re.compile(
 
 
 def _is_date(name: str) -> bool:
-    return name[0].isdigit() or name.split()[0] in _MONTHS
+    return name[0].isdigit() or name.split()[0] in MONTHS
 
 
 def _things_in(text: str) -> list[str]:
     """What a text names, with the noun that a name belongs to: "the Lachin corridor"."""
     found: dict[str, None] = {}
-    for name in names_in(text):
+    for name in name_phrases(text):
         if _is_date(name):
             continue
         noun = re.search(
             rf"\bthe (?:[a-z]+ )?{re.escape(name)} ([a-z][a-z-]+)(?: (?:of|in|between) [A-Z]\w+)?",
             text,
         )
-        if noun and noun[1] not in STOP_WORDS | _ASKING and not _VERB.search(noun[1]):
+        if noun and noun[1] not in STOP_WORDS | QUESTION_WORDS and not _VERB.search(noun[1]):
             found.setdefault(noun.group())
         article = re.search(rf"\bthe {re.escape(name)}\b", text)
         found.setdefault(f"the {name}" if article else name)
@@ -172,11 +148,11 @@ def _in_parallel(question: str, before: str) -> Iterator[str]:
     rest = re.sub(r"^(?:in|for|from|to|with|by|at|on|of)\s+", "", rest)
     if not rest or not opened or not opened.group().strip():
         return
-    if len(rest.split()) > 4 or rest.split()[0].lower() in _ASKING:
+    if len(rest.split()) > 4 or rest.split()[0].lower() in QUESTION_WORDS:
         return
-    if len(rest.split()) > 1 and not names_in(f"a {rest}"):
+    if len(rest.split()) > 1 and not name_phrases(f"a {rest}"):
         return
-    for name in reversed(names_in(before)):
+    for name in reversed(name_phrases(before)):
         article = re.search(rf"\bthe {re.escape(name)}\b", before)
         # "join the Kyrgyzstan" is no reading of "and Kyrgyzstan?" after "join the EAEU".
         if name.lower() in rest.lower() or bool(article) != rest.startswith("the "):
@@ -229,11 +205,13 @@ def _salient(turns: Sequence[Turn], people: bool) -> list[str]:
 
 def _topic(turn: Turn) -> list[str]:
     """What a turn is about: the names and the other words of its question, names of its answer."""
-    names = names_in(turn.question)
+    names = name_phrases(turn.question)
     known = {word for name in names for word in name.split()}
-    asked = [w for w in _WORD.findall(turn.question) if w.lower() not in STOP_WORDS | _ASKING]
+    asked = [
+        w for w in _WORD.findall(turn.question) if w.lower() not in STOP_WORDS | QUESTION_WORDS
+    ]
     others = [word for word in asked if word not in known]
-    return [*names, *others, *names_in(turn.answer)[:2]]
+    return [*names, *others, *name_phrases(turn.answer)[:2]]
 
 
 def _appended(question: str, topic: Sequence[str]) -> str:

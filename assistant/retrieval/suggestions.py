@@ -5,13 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from assistant.schema import Article
-
-_VERBS = "said|added|explained|emphasized|argued|stressed|warned|noted|pointed out"
-_SPEAKER = re.compile(
-    rf"[,.?!][”\"] (?:([A-Z][\w’'-]+) (?:{_VERBS})|(?:{_VERBS}) ([A-Z][\w’'-]+))\b"
-)
-"""Only beside a quotation: "the European Union said" speaks for nobody in particular."""
-_NAME = re.compile(r"\b(?:[A-Z][\w’'-]+|[A-Z]{2,})\b")
+from assistant.text.names import names_of
+from assistant.text.speech import quoted_speakers
 
 
 def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> list[str]:
@@ -28,13 +23,12 @@ def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> li
 
 
 def _about_a_speaker(article: Article) -> str | None:
-    found = (match.group(1) or match.group(2) for match in _SPEAKER.finditer(article.text))
-    speakers = Counter(found).most_common(1)
+    speakers = Counter(quoted_speakers(article.text)).most_common(1)
     if not speakers:
         return None
     speaker = speakers[0][0]
     near = re.findall(rf"[^.\n]*\b{re.escape(speaker)}\b[^.\n]*", article.text)
-    names = Counter(name for sentence in near for name in _NAME.findall(sentence[1:]))
+    names = Counter(word for s in near for name in names_of(s) for word in name.written)
     for name, _ in names.most_common():
         if name != speaker and name in article.title:
             return f"What did {speaker} say about {name}?"

@@ -45,6 +45,10 @@ English news, 600 articles: none is taken for another language, from 80 characte
 NO_LANGUAGE = "zxx"
 """What py3langid calls figures and code."""
 
+_MONTHS_OF = """de fr es pt it nl sv da nb fi pl cs sk hu ro bg ru uk sr hr sl lt lv et el tr ca hy
+    ka az kk id ms vi he ar fa""".split()
+"""Languages whose names of months are read in dates."""
+
 _BREAK = re.compile(r"[-_]")
 _threads = threading.local()
 """The stemmers of each thread: one keeps the word it is at in itself."""
@@ -94,6 +98,20 @@ def code_of(value: str) -> str | None:
     if code not in names:
         code = next((known for known, name in names.items() if name.lower() == said), "")
     return code if len(code) == 2 else None
+
+
+@lru_cache(maxsize=1)
+def foreign_months() -> dict[str, int]:
+    """Names of months in other languages, without those that mean two (Polish and Croatian)."""
+    from babel.dates import get_month_names  # a quarter of a second for all of them
+
+    meanings: dict[str, set[int]] = {}
+    for language in _MONTHS_OF:
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, name in get_month_names(width, context, language).items():
+                    meanings.setdefault(name.rstrip(".").casefold(), set()).add(number)
+    return {name: numbers.pop() for name, numbers in meanings.items() if len(numbers) == 1}
 
 
 def language_of(text: str) -> str | None:

@@ -14,13 +14,14 @@ from urllib.parse import urljoin
 from cachetools import TLRUCache
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import EARLIEST_YEAR, find_date
+from assistant.sources.dates import find_date
 from assistant.sources.decoding import clean
 from assistant.sources.formats.elements import parse_tree, text_blocks
 from assistant.sources.metadata import MAX_TITLE, canonical_url
 from assistant.sources.remote.addresses import parse_target, shown
 from assistant.sources.remote.fetch import AGENT, Fetched, StatusError, UnreachableError
 from assistant.sources.remote.kinds import parse_content_type, to_utf8
+from assistant.text.dates import EARLIEST_YEAR
 
 if TYPE_CHECKING:
     from protego import Protego
