@@ -15,10 +15,11 @@ from typing import Any
 
 from assistant import feedback
 from assistant.answering import messages
-from assistant.answering.extractive import Composer
-from assistant.answering.generative import Writer
-from assistant.answering.pipeline import Asked, Pipeline, Understood
+from assistant.answering.extractive import ExtractiveAnswerer
+from assistant.answering.generative import GenerativeAnswerer
+from assistant.answering.pipeline import AskRequest, Pipeline, QueryUnderstanding
 from assistant.answering.reader import Reader, TrainedReader
+from assistant.answering.selection import Selector
 from assistant.answering.small_talk import reply, say
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
@@ -135,15 +136,25 @@ class Assistant:
             settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
         self._copies = Copies(self._store)
-        composer = Composer(
-            self._store.article, settings.threshold, settings.answer_sentences, self._copies
-        )
+        extractive = ExtractiveAnswerer(self._store.article, self._copies)
+        generative = None
+        if model is not None:
+            generative = GenerativeAnswerer(model, extractive, settings.llm_context, entails)
         # A reranker has read them all before: what it puts last is not read again.
         read_first = settings.candidates // (1 if reranker is None else 3) or 1
-        writer = None if model is None else Writer(model, composer, settings.llm_context, entails)
+        selector = Selector(
+            self._store.article, self._copies, settings.threshold, settings.answer_sentences
+        )
         self._pipeline = Pipeline(
-            self._retriever, reader, composer, settings.candidates, read_first, model, writer
-        )  # fmt: skip
+            self._retriever,
+            reader,
+            selector,
+            extractive,
+            settings.candidates,
+            read_first,
+            model,
+            generative,
+        )
         self._ready = threading.Event()
         self._suggestions: PerGeneration[str, list[str]] = PerGeneration(self._store.generation)
 
@@ -209,7 +220,7 @@ class Assistant:
         loading = time.perf_counter() - started
         flat = " ".join(question.split())
         for answer in self._pipeline.stream(
-            Asked(flat, () if alone else turns, within, today, narrow)
+            AskRequest(flat, () if alone else turns, within, today, narrow)
         ):
             notice = " ".join(filter(None, (answer.notice, self.model_problem())))
             yield replace(answer, notice=notice).timed(loading=loading)
@@ -221,9 +232,11 @@ class Assistant:
         *,
         within: Filter = EVERYTHING,
         today: date | None = None,
-    ) -> Understood:
+    ) -> QueryUnderstanding:
         """What a question means after these turns, and of which time it speaks."""
-        return self._pipeline.understand(Asked(" ".join(question.split()), turns, within, today))
+        return self._pipeline.understand(
+            AskRequest(" ".join(question.split()), turns, within, today)
+        )
 
     def retrieve(
         self, question: str, limit: int, within: Filter = EVERYTHING

@@ -3,7 +3,7 @@
 import pytest
 
 from assistant.answering import extractive, messages
-from assistant.answering.reader import Reading, speaker_of
+from assistant.answering.reader import ReaderResult, speaker_of
 from assistant.schema import Evidence
 
 from .conftest import INTERVIEW
@@ -157,7 +157,7 @@ def test_copies_of_a_passage_are_quoted_once(folder):
                 Evidence(c.passage, c.passage.start, c.passage.end, c.passage.text, 0.9)
                 for c in candidates
             ]
-            return Reading(tuple(found), 0.9)
+            return ReaderResult(tuple(found), 0.9)
 
     with folder.open(reader=FirstSentence()) as assistant:
         assistant.sync()

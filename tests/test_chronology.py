@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from assistant.answering.reader import Reading
+from assistant.answering.reader import ReaderResult
 from assistant.answering.recency import asks_for_latest, certainly_later
 from assistant.cli import main
 from assistant.schema import Claim, Disagreement, Evidence
@@ -32,7 +32,7 @@ class Pointer:
                     answer = self.answers[place]
                     found.append(Evidence(passage, start, end, text, sure, answer=answer))
         found.sort(key=lambda one: -one.probability)
-        return Reading(tuple(found), 0.9 if found else 0.0, found[0].answer if found else None)
+        return ReaderResult(tuple(found), 0.9 if found else 0.0, found[0].answer if found else None)
 
 
 def write(folder, *articles):

@@ -1,15 +1,15 @@
-"""Evidence to an answer of verbatim sentences, or to a refusal."""
+"""Evidence to an answer of verbatim sentences, or to a refusal; and the citations of both."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from assistant.answering import messages, recency
-from assistant.answering.contradictions import disagreeing, disagreement_of
+from assistant.answering import messages
+from assistant.answering.contradictions import disagreement_of
 from assistant.answering.duplicates import Reprints
-from assistant.answering.ranking import as_read, choose, group_by_article, likely, with_all
-from assistant.answering.reader import Reading
+from assistant.answering.ranking import Ranked
+from assistant.answering.selection import Selection
 from assistant.retrieval.query import Query
-from assistant.schema import Answer, Article, Citation, Evidence, ScoredPassage
+from assistant.schema import Answer, Article, Citation, Evidence
 from assistant.store.near_duplicates import Copies
 
 NEARBY = 3
@@ -17,81 +17,57 @@ NEARBY = 3
 
 
 @dataclass(frozen=True)
-class Composer:
-    """Makes answers of verbatim sentences.
+class ExtractiveAnswerer:
+    """Answers with sentences of the articles, letter by letter.
 
     Args:
         article: gives the article of an id; None when it has just been removed.
-        threshold: confidence below which the answer is a refusal.
-        sentences: most sentences an answer quotes.
-        copies: which articles are copies of each other: they are one source.
+        copies: which articles are near-duplicates of each other: they are one source.
     """
 
     article: Callable[[str], Article | None]
-    threshold: float
-    sentences: int
     copies: Copies
 
-    def compose(
-        self,
-        query: Query,
-        reading: Reading,
-        candidates: Sequence[ScoredPassage],
-        newest_first: bool = False,
-    ) -> Iterator[Answer]:
-        """The answer as it grows, sentence by sentence; the last one is complete.
-
-        Args:
-            newest_first: of the articles that answer, the newest leads, not the most probable.
-        """
-        candidates = as_read(candidates, reading.evidence)
-        reprints = Reprints(self.copies, candidates)
-        merged = reprints.merged(likely(reading.evidence))
-        articles = self._articles(merged)
-        found = [e for e in merged if e.passage.article_id in articles]
-        if reading.confidence < self.threshold or not found:
-            yield self.refusal(query, reading, candidates)
-            return
-        newest_first = newest_first and recency.differ_in_time(found, articles)
-        differing = disagreeing(query.spelled, found, articles)
-        ordered = recency.newest_first(query.spelled, found, articles) if newest_first else found
-        chosen = with_all(choose(ordered, self.sentences), [e for e, _ in differing])
-        short = short_answer(reading, chosen[0])
+    def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
+        """The answer as it grows, sentence by sentence; the last one is complete."""
+        short = selection.short_answer
         begun = Answer(
-            query.text, query.expanded, f"**{_one_line(short)}**\n\n" if short else "", True, short,
-            (), tuple(candidates), reading.confidence, standalone=query.spelled,
-            newest_first=newest_first,
-        )  # fmt: skip
-        for answer in quoting(begun, group_by_article(chosen), articles, reprints):
+            query.text,
+            query.expanded,
+            f"**{_one_line(short)}**\n\n" if short else "",
+            answered=True,
+            short_answer=short,
+            passages=ranked.passages,
+            confidence=ranked.confidence,
+            standalone=query.spelled,
+            newest_first=selection.newest_first,
+        )
+        for answer in _quoting(begun, selection):
             yield answer
-        if differing:
-            yield replace(answer, disagreements=(disagreement_of(differing, answer.citations),))
+        if selection.contradicting:
+            disagreement = disagreement_of(selection.contradicting, answer.citations)
+            yield replace(answer, disagreements=(disagreement,))
 
-    def _articles(self, evidence: Sequence[Evidence]) -> dict[str, Article]:
-        """The articles of these sentences by id; what has just been removed is left out."""
-        ids = dict.fromkeys(one.passage.article_id for one in evidence)
-        return {found.id: found for found in map(self.article, ids) if found is not None}
+    def refusal(self, query: Query, ranked: Ranked) -> Answer:
+        """The answer that the articles do not answer, with the nearest passages."""
+        nearest = self.sources(ranked, Reprints(self.copies, ranked.passages), NEARBY)
+        known = any(candidate.lexical_rank for candidate in ranked.passages)
+        return Answer(
+            query.text,
+            query.expanded,
+            f"{messages.REFUSAL} {messages.NEAREST if known else messages.OTHER_LANGUAGE}",
+            answered=False,
+            citations=nearest,
+            passages=ranked.passages,
+            confidence=ranked.confidence,
+            standalone=query.spelled,
+        )
 
-    def sources(
-        self, reading: Reading, candidates: Sequence[ScoredPassage], limit: int
-    ) -> tuple[Citation, ...]:
-        """The best passages as they were read, numbered from 1, each with its best sentence."""
-        candidates = as_read(candidates, reading.evidence)
-        reprints = Reprints(self.copies, candidates)
-        reprints.merged(likely(reading.evidence))  # for the same to represent them in `compose`
-        return self._cited(reading, candidates, reprints, limit)
-
-    def _cited(
-        self,
-        reading: Reading,
-        candidates: Sequence[ScoredPassage],
-        reprints: Reprints,
-        limit: int,
-    ) -> tuple[Citation, ...]:
+    def sources(self, ranked: Ranked, reprints: Reprints, limit: int) -> tuple[Citation, ...]:
         """The first passages, numbered from 1, each with its best sentence; of copies one."""
         found: dict[int, Citation] = {}
-        for candidate in candidates:
-            best = next((e for e in reading.evidence if e.passage == candidate.passage), None)
+        for candidate in ranked.passages:
+            best = next((e for e in ranked.evidence if e.passage == candidate.passage), None)
             if best is None or len(found) == limit:
                 continue
             best = reprints.represented(best)
@@ -101,45 +77,18 @@ class Composer:
                 found[best.passage.number] = reprints.credited(citation)
         return tuple(found.values())
 
-    def refusal(
-        self, query: Query, reading: Reading, candidates: Sequence[ScoredPassage]
-    ) -> Answer:
-        """The answer that there is none, with the nearest passages.
 
-        Args:
-            candidates: best first.
-        """
-        nearest = self._cited(reading, candidates, Reprints(self.copies, candidates), NEARBY)
-        known = any(candidate.lexical_rank for candidate in candidates)
-        text = f"{messages.REFUSAL} {messages.NEAREST if known else messages.OTHER_LANGUAGE}"
-        return Answer(
-            query.text, query.expanded, text, False, None,
-            nearest, tuple(candidates), reading.confidence, standalone=query.spelled,
-        )  # fmt: skip
-
-
-def quoting(
-    answer: Answer,
-    groups: Sequence[Sequence[Evidence]],
-    articles: Mapping[str, Article],
-    reprints: Reprints,
-) -> Iterator[Answer]:
-    """The answer with one sentence more at a time, each group below its article's byline."""
-    text, citations = answer.text, list(answer.citations)
-    for group in groups:
-        article = articles[group[0].passage.article_id]
-        text += f"{byline(article)}\n\n"
-        for evidence in group:
-            citations.append(reprints.credited(cite(len(citations) + 1, article, evidence)))
-            text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
-            yield replace(answer, text=text.strip(), citations=tuple(citations))
-
-
-def short_answer(reading: Reading, leading: Evidence) -> str | None:
-    """The few words that answer, out of the sentence that leads the answer."""
-    if reading.short_answer is None or leading is reading.evidence[0]:
-        return reading.short_answer
-    return leading.answer or None
+def _quoting(answer: Answer, selection: Selection) -> Iterator[Answer]:
+    """The answer with one sentence more at a time, those of an article below its byline."""
+    text, citations = answer.text, list[Citation]()
+    for evidence in selection.quoted:
+        article = selection.articles[evidence.passage.article_id]
+        if not citations or citations[-1].article_id != article.id:
+            text += f"{_byline(article)}\n\n"
+        citation = cite(len(citations) + 1, article, evidence)
+        citations.append(selection.reprints.credited(citation))
+        text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
+        yield replace(answer, text=text.strip(), citations=tuple(citations))
 
 
 def cite(number: int, article: Article, evidence: Evidence) -> Citation:
@@ -161,7 +110,7 @@ def cite(number: int, article: Article, evidence: Evidence) -> Citation:
     )
 
 
-def byline(article: Article) -> str:
+def _byline(article: Article) -> str:
     """Title, outlet and date of an article, in Markdown."""
     outlet = f"{article.source}, " if article.source else ""
     return f"**{article.title}** ({outlet}{article.published or 'date unknown'})"

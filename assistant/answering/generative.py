@@ -8,48 +8,40 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.answering import messages
-from assistant.answering.extractive import Composer
-from assistant.answering.reader import Reading
+from assistant.answering.extractive import ExtractiveAnswerer
+from assistant.answering.ranking import Ranked
+from assistant.answering.selection import Selection
 from assistant.answering.verification.checks import Entailment, verify
 from assistant.answering.verification.claims import cited_in, without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
 from assistant.models.llm.base import Completion, LanguageModel, settled
 from assistant.retrieval.query import Query
-from assistant.schema import Answer, Citation, Generation, ScoredPassage
+from assistant.schema import Answer, Citation, Generation
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""
 
 
 @dataclass(frozen=True)
-class Writer:
-    """Makes answers of prose.
+class GenerativeAnswerer:
+    """Answers in prose.
 
     Args:
-        composer: makes the answer of sentences, which stands in where the model fails.
+        extractive: makes the answer that stands in where the model fails.
         context: tokens that the model reads and writes together.
         entails: judges whether a passage supports a sentence; without it words are compared only.
     """
 
     model: LanguageModel
-    composer: Composer
+    extractive: ExtractiveAnswerer
     context: int
     entails: Entailment | None = None
 
-    def compose(
-        self,
-        query: Query,
-        reading: Reading,
-        candidates: Sequence[ScoredPassage],
-        newest_first: bool = False,
-    ) -> Iterator[Answer]:
-        """The answer as it grows; the last one is verified. See `Composer.compose`."""
-        *_, quoted = self.composer.compose(query, reading, candidates, newest_first)
-        if not quoted.answered:
-            yield quoted
-            return
-        passages = self.composer.sources(reading, candidates, SOURCES)
+    def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
+        """The answer as it grows; the last one is verified."""
+        *_, quoted = self.extractive.answer(query, ranked, selection)
+        passages = self.extractive.sources(ranked, selection.reprints, SOURCES)
         if quoted.newest_first:
             passages = _in_order_of(quoted.citations, passages)
         sources = prompts.fitted(query.spelled, passages, self.context)
@@ -67,7 +59,7 @@ class Writer:
                 )
                 return
         if prompts.declines(completion.text):
-            yield self.composer.refusal(query, reading, quoted.passages)
+            yield self.extractive.refusal(query, ranked)
             return
         written = self._growing(given, completion.text.strip(), sources, prompt, completion)
         verified = self._verified(written, sources)

@@ -97,7 +97,7 @@ def answer_features(features: Features, logits: NDArray[np.float64]) -> Features
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderResult:
     """What a reader found in the candidates."""
 
     evidence: tuple[Evidence, ...]
@@ -111,7 +111,7 @@ class Reading:
 class Reader(Protocol):
     """Judges candidate passages against a query."""
 
-    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
+    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> ReaderResult:
         """Evidence of all candidates together; no candidates give no evidence and confidence 0."""
 
 
@@ -132,21 +132,21 @@ class TrainedReader:
     def __init__(self, model: CrossEncoder) -> None:
         self._model = model
 
-    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> Reading:
+    def read(self, query: Query, candidates: Sequence[ScoredPassage]) -> ReaderResult:
         """See `Reader.read`."""
         scores = self._model.read(
             query.spelled, [(c.passage.heading, c.passage.text) for c in candidates]
         )
         sentences, features = sentence_features(candidates, scores)
         if not sentences:
-            return Reading((), 0.0)
+            return ReaderResult((), 0.0)
         logits = SENTENCE_MODEL.logits(features)
         confidence = float(ANSWER_MODEL(answer_features(features, logits))[0])
         logits = logits + SPEAKER * speaks(query, sentences)
         probabilities = 1.0 / (1.0 + np.exp(-logits))
         order = np.argsort(-logits, kind="stable")
         evidence = tuple(_evidence(sentences[i], float(probabilities[i])) for i in order)
-        return Reading(evidence, confidence, _short_answer(query, sentences[order[0]]))
+        return ReaderResult(evidence, confidence, _short_answer(query, sentences[order[0]]))
 
 
 def _short_answer(query: Query, best: Sentence) -> str | None:
