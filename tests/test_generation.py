@@ -29,11 +29,11 @@ from assistant.models.llm.base import (
     Usage,
     language_model,
     rewrite,
-    settled,
 )
 from assistant.models.llm.errors import Service, failure
 from assistant.models.llm.prompts import Message
 from assistant.settings import load_settings
+from assistant.text.citation_marks import settled
 
 from .conftest import BUNDLED
 from .hostile import HOSTILE, TRACE, Hostile

@@ -12,12 +12,13 @@ from assistant.answering.extractive import ExtractiveAnswerer
 from assistant.answering.ranking import Ranked
 from assistant.answering.selection import Selection
 from assistant.answering.verification.checks import Entailment, verify
-from assistant.answering.verification.claims import cited_in, without_fabrications
+from assistant.answering.verification.claims import without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
-from assistant.models.llm.base import Completion, LanguageModel, settled
+from assistant.models.llm.base import Completion, LanguageModel
 from assistant.retrieval.query import Query
 from assistant.schema import Answer, Citation, Generation
+from assistant.text.citation_marks import cited_in, settled
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""

@@ -122,20 +122,6 @@ def _estimate(messages: Sequence[Message], text: str, truncated: bool = False) -
 
 # ---- words ready to be used ---------------------------------------------------------------------
 
-_HALF_MARK = re.compile(
-    r"(?:\[[ \t]?(?:\d{1,3}[ \t]?(?:[,;–-][ \t]?\d{1,3}[ \t]?)*[,;–-]?[ \t]?)?)+\Z"
-)
-_LONGEST_MARK = 80
-
-
-def settled(text: str) -> str:
-    """What may be shown of a growing answer: never half a citation mark at its end.
-
-    It never gets shorter as the text grows. Of "Yes. [1" it is "Yes. ", for "]" or ", 2]" may come.
-    """
-    half = _HALF_MARK.search(text, max(0, len(text) - _LONGEST_MARK))
-    return text[: half.start()] if half else text
-
 
 def rewrite(model: LanguageModel, question: str, turns: Sequence[tuple[str, str]]) -> str | None:
     """The question so that it stands alone, in the model's words; None when they are of no use.

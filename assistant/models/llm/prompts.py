@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from assistant.schema import Citation
+from assistant.text.citation_marks import disarmed
 
 Role = Literal["system", "user", "assistant"]
 
@@ -223,9 +224,6 @@ _ROLE = re.compile(
     r"[^\S\n]*[*_]*(?::|：|[#=]{2,})",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARK = re.compile(
-    r"[\[［【](\s*\d{1,3}(?:\s*[,;–—-]\s*\d{1,3})*\s*(?:†[^\]］】\n]{0,80})?)[\]］】]"
-)
 _TOKEN = re.compile(
     r"\[(\s*/?\s*(?:INST|SYS|SYSTEM|USER|ASSISTANT|TOOL|BOS|EOS|UNK|PAD|CLS|SEP|MASK|IMG|ARGS|THINK|"
     r"PREFIX|SUFFIX|MIDDLE|[A-Z]+(?:_[A-Z]+)+))\s*\]",
@@ -250,7 +248,7 @@ def neutral(text: str) -> str:
     """
     seen = _JOINER.sub("", _UNSEEN.sub("", text.encode("utf-8", "replace").decode()))
     lines = _ROLE.sub(r"(\1)", "\n".join(seen.splitlines()))
-    plain = _TOKEN.sub(r"(\1)", _MARK.sub(r"(\1)", lines)).translate(_ANGLES)
+    plain = _TOKEN.sub(r"(\1)", disarmed(lines)).translate(_ANGLES)
     return " ".join(plain.replace("](", "] (").split())
 
 
