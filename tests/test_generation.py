@@ -22,16 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import LanguageModelError, ModelError, SettingsError
-from assistant.models.llm import base, prompts
-from assistant.models.llm.base import (
-    Completion,
-    LlamaIndexModel,
-    Usage,
-    language_model,
-    rewrite,
-)
+from assistant.models.llm import llama_index, prompts, providers
+from assistant.models.llm.base import Completion, Usage
 from assistant.models.llm.errors import Service, failure
+from assistant.models.llm.llama_index import LlamaIndexModel
 from assistant.models.llm.prompts import Message
+from assistant.models.llm.providers import language_model
+from assistant.retrieval.rewriting import rewrite
 from assistant.settings import load_settings
 from assistant.text.citation_marks import settled
 
@@ -622,7 +619,7 @@ def test_what_is_shown_only_grows_and_is_whole_at_the_end(pieces):
 
 @given(st.text(st.sampled_from("<>/think x\n")), st.integers(1, 5))
 def test_answers_without_thoughts_only_grow(text, step):
-    shown = [base._spoken(text[:end]) for end in range(0, len(text) + 1, step)]
+    shown = [llama_index._without_thoughts(text[:end]) for end in range(0, len(text) + 1, step)]
     assert all(later.startswith(one) for one, later in zip(shown, shown[1:], strict=False))
 
 
@@ -720,7 +717,7 @@ def test_a_key_that_is_missing_is_named(monkeypatch, llm, key, value):
 def test_an_extra_that_is_not_installed_is_named(monkeypatch, llm):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    monkeypatch.setitem(sys.modules, base._KINDS[llm].module, None)  # as if it were not
+    monkeypatch.setitem(sys.modules, providers._KINDS[llm].module, None)  # as if it were not
     settings = load_settings(llm=llm, llm_model="m", llm_url="http://localhost:1/v1")
     with pytest.raises(ModelError) as caught:
         language_model(settings)
@@ -729,7 +726,7 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch, llm):
 
 def test_every_service_of_the_settings_has_its_extra():
     pyproject = (Path(__file__).parent.parent / "pyproject.toml").read_text()
-    for llm in base._KINDS:
+    for llm in providers._KINDS:
         assert re.search(rf"^{llm} = \[", pyproject, re.MULTILINE)
 
 
@@ -741,7 +738,7 @@ def allowed(event, args):
     if event == "socket.connect" and args[1][0] != "127.0.0.1":
         raise OSError(f"connects to {args[1]}")
 sys.addaudithook(allowed)
-from assistant.models.llm.base import language_model
+from assistant.models.llm.providers import language_model
 from assistant.models.llm.prompts import Message
 from assistant.settings import load_settings
 model = language_model(load_settings(llm="openai-like", llm_model="gpt-4o", llm_url=sys.argv[1]))

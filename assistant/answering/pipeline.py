@@ -13,10 +13,11 @@ from assistant.answering.reader import Reader
 from assistant.answering.recency import asks_for_latest, with_versions
 from assistant.answering.selection import Selection, Selector
 from assistant.answering.verification.checks import verify
-from assistant.models.llm.base import LanguageModel, rewrite
+from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import Found, Retriever
+from assistant.retrieval.rewriting import rewrite
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
