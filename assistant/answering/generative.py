@@ -6,6 +6,7 @@ sentences themselves answer, and the answer says so.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from assistant.answering import messages
 from assistant.answering.extractive import ExtractiveAnswerer
@@ -39,15 +40,22 @@ class GenerativeAnswerer:
     context: int
     entails: Entailment | None = None
 
-    def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
-        """The answer as it grows; the last one is verified."""
+    def answer(
+        self, query: Query, ranked: Ranked, selection: Selection, today: date
+    ) -> Iterator[Answer]:
+        """The answer as it grows; the last one is verified.
+
+        Args:
+            today: the day of the question, which the model is told.
+        """
+        day = today.isoformat()
         *_, quoted = self.extractive.answer(query, ranked, selection)
         passages = self.extractive.sources(ranked, selection.reprints, SOURCES)
         if quoted.newest_first:
             passages = _in_order_of(quoted.citations, passages)
-        sources = prompts.fitted(query.spelled, passages, self.context)
+        sources = prompts.fitted(query.spelled, passages, self.context, day)
         given = _renumbered(quoted, sources)
-        asked = prompts.answer(query.spelled, sources)
+        asked = prompts.answer(query.spelled, sources, day)
         prompt = prompts.transcript(asked)
         with Completion(self.model, asked) as completion:
             try:

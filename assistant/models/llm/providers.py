@@ -38,7 +38,8 @@ def _ollama_arguments(service: Service, context: int) -> dict[str, Any]:
     return {
         "base_url": service.url,
         "client": ollama.Client(host=service.url, timeout=service.patience, **interruptible()),
-        # Without it another request asks for it; and Ollama cuts prompts that exceed its own.
+        # Ollama silently cuts longer prompts, and its address /v1 for OpenAI's clients cannot set
+        # this; where it is not set, the client asks for it by another request.
         "context_window": context,
         "request_timeout": service.patience,
     }
