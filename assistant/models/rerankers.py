@@ -1,4 +1,4 @@
-"""Rerankers of a model hub: question and passage read together, to one score."""
+"""Rerankers: a model of a hub reads question and passage together, to one score."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -22,7 +22,8 @@ class Reranker(Protocol):
 
 
 class SentenceReranker:
-    """A sentence-transformers `CrossEncoder` with one output, loaded when first used.
+    """A sentence-transformers `CrossEncoder` with one output, loaded at first use; any thread, one
+    at a time.
 
     Args:
         name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
@@ -34,10 +35,10 @@ class SentenceReranker:
         self._lock = Lock()
 
     def scores(self, question: str, texts: Sequence[str]) -> Vectors:
-        """See `Reranker.scores`.
+        """How well each text answers, 0 to 1, shape (len(texts),).
 
         Raises:
-            ModelError: the model cannot be loaded, or judges with more than one number.
+            ModelError: the model cannot be loaded, or has more than one output.
         """
         with self._lock:
             if self._model is None:
