@@ -22,11 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import LanguageModelError, ModelError, SettingsError
-from assistant.models.llm import llama_index, prompts, providers
-from assistant.models.llm.base import Completion, Usage
+from assistant.models.llm import base, llama_index, prompts, providers
+from assistant.models.llm.base import Completion, Message, Usage
 from assistant.models.llm.errors import Service, failure
 from assistant.models.llm.llama_index import LlamaIndexModel
-from assistant.models.llm.prompts import Message
 from assistant.models.llm.providers import language_model
 from assistant.retrieval.rewriting import rewrite
 from assistant.settings import load_settings
@@ -164,7 +163,7 @@ def test_the_last_sources_are_left_out_where_the_window_is_small():
     kept = prompts.fitted("Who won?", sources, 2048)
     assert 1 < len(kept) < 8
     assert list(kept) == sources[: len(kept)]
-    assert prompts.size(prompts.answer("Who won?", kept)) + 512 <= 2048
+    assert base.size(prompts.answer("Who won?", kept)) + 512 <= 2048
     assert list(prompts.fitted("Who won?", sources, 32_000)) == sources
     assert prompts.fitted("Who won?", sources, 100) == (sources[0],)
     assert prompts.fitted("Who won?", [], 100) == ()
@@ -179,7 +178,7 @@ def test_the_last_sources_are_left_out_where_the_window_is_small():
     ],
 )
 def test_tokens_are_rather_overestimated(text, counted):
-    assert counted * 0.95 <= prompts.tokens(text) <= counted * 3
+    assert counted * 0.95 <= base.tokens(text) <= counted * 3
 
 
 @pytest.mark.parametrize(
@@ -236,7 +235,7 @@ def test_usage_is_estimated_where_the_service_does_not_say_it(llm_server):
     llm_server.will(Reply("The council won. [1]", usage=None))
     with Completion(model_at(llm_server), ASKED) as completion:
         list(completion)
-    assert completion.usage == Usage(prompts.size(ASKED), 6)
+    assert completion.usage == Usage(base.size(ASKED), 6)
 
 
 def test_words_come_before_the_answer_is_complete(llm_server):
@@ -297,7 +296,7 @@ def test_a_model_of_ones_own_needs_no_more_than_a_generator():
 
     with Completion(Own(), ASKED) as completion:
         assert list(completion) == ["Yes.", "", " [1]"]
-    assert completion.usage == Usage(prompts.size(ASKED), 3)
+    assert completion.usage == Usage(base.size(ASKED), 3)
 
 
 def test_a_model_of_llama_index_set_up_by_a_person_is_used_as_it_is(llm_server):
@@ -738,8 +737,8 @@ def allowed(event, args):
     if event == "socket.connect" and args[1][0] != "127.0.0.1":
         raise OSError(f"connects to {args[1]}")
 sys.addaudithook(allowed)
+from assistant.models.llm.base import Message
 from assistant.models.llm.providers import language_model
-from assistant.models.llm.prompts import Message
 from assistant.settings import load_settings
 model = language_model(load_settings(llm="openai-like", llm_model="gpt-4o", llm_url=sys.argv[1]))
 libraries = {"llama_index.core", "httpx", "openai", "tiktoken", "torch"}

@@ -10,13 +10,33 @@ Any object with what `LanguageModel` has is a model; those of llama-index become
 ``LlamaIndexModel(llm)``, those of the settings by ``language_model(settings)``.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from assistant.errors import LanguageModelError
-from assistant.models.llm import errors, prompts
-from assistant.models.llm.prompts import Message
+from assistant.models.llm.errors import SAID_NOTHING
+
+CHARACTERS_PER_TOKEN = 3.5
+"""Of Latin script. OpenAI's rule of thumb for English is 4; the bundled articles have 4.66 with the
+tokenizer cl100k, German 4.0, and older tokenizers are coarser."""
+
+BYTES_PER_TOKEN = 2.0
+"""Of all other scripts, in UTF-8. With cl100k Russian has 3.9, Arabic 2.7, Chinese 2.0."""
+
+MESSAGE_TOKENS = 8
+"""What a message takes besides its text: for its role and its delimiters."""
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the conversation with a language model."""
+
+    role: Role
+    text: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ class Completion(Iterator[str]):
             if isinstance(end.value, Usage):
                 self._usage = end.value
             if not self.text.strip():
-                raise LanguageModelError(self._model.name, *errors.SAID_NOTHING) from None
+                raise LanguageModelError(self._model.name, *SAID_NOTHING) from None
             raise
         self.text += words
         return words
@@ -95,4 +115,16 @@ class Completion(Iterator[str]):
 
 def estimated(messages: Sequence[Message], text: str, *, truncated: bool = False) -> Usage:
     """What an answer took, estimated from the texts."""
-    return Usage(prompts.size(messages), prompts.tokens(text), truncated=truncated)
+    return Usage(size(messages), tokens(text), truncated=truncated)
+
+
+def size(messages: Sequence[Message]) -> int:
+    """About how many tokens the messages take: for English a third too many."""
+    return sum(tokens(message.text) + MESSAGE_TOKENS for message in messages)
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text takes; no tokenizer is loaded, for each model has its own."""
+    latin = len(text.encode("ascii", "ignore"))
+    others = len(text.encode("utf-8", "replace")) - latin
+    return math.ceil(latin / CHARACTERS_PER_TOKEN + others / BYTES_PER_TOKEN)

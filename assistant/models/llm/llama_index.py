@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LanguageModelError
 from assistant.models.llm import errors
-from assistant.models.llm.base import Usage, estimated
+from assistant.models.llm.base import Message, Usage, estimated
 from assistant.models.llm.errors import Service, failure
-from assistant.models.llm.prompts import Message
 from assistant.models.llm.streaming import StreamReader
 
 if TYPE_CHECKING:

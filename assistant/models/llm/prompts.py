@@ -5,26 +5,13 @@ text stands only in a user message, one line a field, between tags that carry a 
 and `neutral` takes out what a model's own format is made of.
 """
 
-import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
 
+from assistant.models.llm.base import Message, size
 from assistant.schema import Citation
 from assistant.text.citation_marks import disarmed
-
-Role = Literal["system", "user", "assistant"]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message of the conversation with a language model."""
-
-    role: Role
-    text: str
-
 
 CANNOT_ANSWER = "The passages do not answer this question."
 """The refusal that the model is told to write, letter by letter; `declines` recognises it."""
@@ -73,16 +60,6 @@ what was left out, from the conversation alone.
 
 REPLY_TOKENS = 1024
 """Of the context window, kept free for the answer: four sentences take about 150."""
-
-CHARACTERS_PER_TOKEN = 3.5
-"""Of Latin script. OpenAI's rule of thumb for English is 4; the bundled articles have 4.66 with the
-tokenizer cl100k, German 4.0, and older tokenizers are coarser."""
-
-BYTES_PER_TOKEN = 2.0
-"""Of all other scripts, in UTF-8. With cl100k Russian has 3.9, Arabic 2.7, Chinese 2.0."""
-
-MESSAGE_TOKENS = 8
-"""What a message takes besides its text: for its role and its delimiters."""
 
 LONGEST_QUESTION = 2_000
 LONGEST_FIELD = 300
@@ -160,18 +137,6 @@ def declines(text: str) -> bool:
 def transcript(messages: Sequence[Message]) -> str:
     """The messages as one text, for people."""
     return "\n\n".join(f"{message.role}:\n{message.text}" for message in messages)
-
-
-def size(messages: Sequence[Message]) -> int:
-    """About how many tokens the messages take: for English a third too many."""
-    return sum(tokens(message.text) + MESSAGE_TOKENS for message in messages)
-
-
-def tokens(text: str) -> int:
-    """About how many tokens a text takes; no tokenizer is loaded, for each model has its own."""
-    latin = len(text.encode("ascii", "ignore"))
-    others = len(text.encode("utf-8", "replace")) - latin
-    return math.ceil(latin / CHARACTERS_PER_TOKEN + others / BYTES_PER_TOKEN)
 
 
 def _fields(source: Citation) -> list[tuple[str, str]]:
