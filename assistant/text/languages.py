@@ -148,7 +148,7 @@ def _loaded() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Dialects, which have longer codes, would take half of the probability of Chinese and Arabic.
+    # Dialects, whose codes are longer, would take half of the probability of Chinese and Arabic.
     named = [code for code in identifier.labels if len(code) == 2 or code == NO_LANGUAGE]
     identifier.set_languages(named)
     return identifier

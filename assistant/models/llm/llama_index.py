@@ -1,6 +1,6 @@
 """The adapter of llama-index's models: their events become words, their errors ours.
 
-The client is imported when it is first used, and sends requests to nobody but the service named.
+The client is imported when it is first used, and sends requests only to the service named.
 """
 
 import time

@@ -172,7 +172,7 @@ def _words(text: str) -> list[str]:
 
 _UNSEEN = re.compile(
     # controls; soft hyphen, marks of direction, zero-width spaces and invisible operators, fillers;
-    # variation selectors beyond emoji, and tags, which spell whole sentences that nobody sees
+    # variation selectors beyond emoji, and tags, which can spell whole invisible sentences
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b\u200e"
     r"\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff"
     r"\U000e0000-\U000e0fff]"

@@ -18,7 +18,7 @@ class StreamReader(Thread, Generic[T]):
     """A thread that reads a stream into a queue.
 
     Args:
-        stream: makes what is read; is given an event that is set when nobody reads on.
+        stream: makes what is read; is given an event that is set when reading is stopped.
     """
 
     def __init__(self, stream: Callable[[Event], Iterator[T]]) -> None:
@@ -110,7 +110,7 @@ class _Connection:
             return True
 
     def close(self) -> None:
-        """Ends the connection when nobody reads from it any more."""
+        """Ends the connection and frees its socket, when reading has come to an end."""
         if self.shut_down() and self._socket is not None:
             self._socket.close()
 
