@@ -5,19 +5,22 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant.errors import ModelError
-from assistant.models.embedding import Vectors
 from assistant.models.hub import load_cross_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 
+Scores = NDArray[np.float32]
+
+
 class Reranker(Protocol):
     """What retrieval needs of a reranker; tests and users may bring their own."""
 
-    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
+    def scores(self, question: str, texts: Sequence[str]) -> Scores:
         """How well each text answers, 0 to 1, shape (len(texts),)."""
 
 
@@ -34,7 +37,7 @@ class SentenceReranker:
         self._model: CrossEncoder | None = None
         self._lock = Lock()
 
-    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
+    def scores(self, question: str, texts: Sequence[str]) -> Scores:
         """How well each text answers, 0 to 1, shape (len(texts),).
 
         Raises:

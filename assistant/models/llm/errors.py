@@ -75,6 +75,10 @@ class Service:
         host = parts.netloc.rpartition("@")[2]
         return f"{self.model} at {parts.scheme}://{host}{parts.path.rstrip('/')}"
 
+    def error(self, problem: str, remedy: str) -> LanguageModelError:
+        """An error about the model."""
+        return LanguageModelError(self.subject, problem, remedy)
+
 
 def failure(error: Exception, service: Service, *, begun: bool) -> LanguageModelError:
     """What went wrong.
@@ -85,10 +89,8 @@ def failure(error: Exception, service: Service, *, begun: bool) -> LanguageModel
     """
     status = status_of(error)
     if status is None:
-        said = _without_status(error, service, begun=begun)
-    else:
-        said = _with_status(error, status, service)
-    return LanguageModelError(service.subject, *said)
+        return service.error(*_without_status(error, service, begun=begun))
+    return service.error(*_with_status(error, status, service))
 
 
 def pause_after(error: Exception) -> float | None:

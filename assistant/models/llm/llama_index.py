@@ -11,7 +11,6 @@ from queue import Empty
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import LanguageModelError
 from assistant.models.llm import errors
 from assistant.models.llm.base import Message, Usage, estimated
 from assistant.models.llm.errors import Service, failure
@@ -70,7 +69,7 @@ class LlamaIndexModel:
             while (chunk := (yield from self._next(reader, received))) is not None:
                 yield received.add(chunk)
                 if len(received.shown) > LONGEST_ANSWER:
-                    raise LanguageModelError(self._service.subject, *errors.ENDLESS)
+                    raise self._service.error(*errors.ENDLESS)
         finally:
             reader.stop()
         received.check(self._service)
@@ -235,12 +234,12 @@ class _Received:
         reason that is missing tells them apart.
         """
         if self.gives_reason and self.reason is None:
-            raise LanguageModelError(service.subject, *errors.BROKEN_OFF)
+            raise service.error(*errors.BROKEN_OFF)
         if self.reason in ("content_filter", "refusal"):
-            raise LanguageModelError(service.subject, *errors.WITHHELD)
+            raise service.error(*errors.WITHHELD)
         if not self.shown.strip():
             what = errors.ONLY_THOUGHT if self.truncated else errors.SAID_NOTHING
-            raise LanguageModelError(service.subject, *what)
+            raise service.error(*what)
 
 
 def _without_thoughts(text: str) -> str:
