@@ -34,7 +34,8 @@ from assistant.corpus.watch import FeedSummary, Pace
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
-from assistant.models.llm.base import LanguageModel, language_model
+from assistant.models.llm.base import LanguageModel
+from assistant.models.llm.providers import language_model
 from assistant.models.nli import SentenceEntailment
 from assistant.models.rerankers import Reranker, SentenceReranker
 from assistant.retrieval.retriever import EVERYTHING, Retriever

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from assistant.answering.extractive import cite
-from assistant.answering.verification.claims import MARK
 from assistant.assistant import Assistant
 from assistant.schema import Citation, Evidence, Passage
+from assistant.text.citation_marks import MARK
 from assistant.text.dates import MONTHS
 from assistant.text.names import names_of
 from assistant.text.sentences import split_sentences

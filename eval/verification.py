@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from assistant.answering.verification.checks import Entailment, verify
-from assistant.answering.verification.claims import MARK
 from assistant.answering.verification.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.corpus.chunking import cut_passages
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import FOLDER, CrossEncoder
 from assistant.schema import Article, Check, Citation
+from assistant.text.citation_marks import MARK
 from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
 from eval import datasets

@@ -6,18 +6,20 @@ sentences themselves answer, and the answer says so.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from assistant.answering import messages
 from assistant.answering.extractive import ExtractiveAnswerer
 from assistant.answering.ranking import Ranked
 from assistant.answering.selection import Selection
 from assistant.answering.verification.checks import Entailment, verify
-from assistant.answering.verification.claims import cited_in, without_fabrications
+from assistant.answering.verification.claims import without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
-from assistant.models.llm.base import Completion, LanguageModel, settled
+from assistant.models.llm.base import Completion, LanguageModel
 from assistant.retrieval.query import Query
 from assistant.schema import Answer, Citation, Generation
+from assistant.text.citation_marks import cited_in, settled
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""
@@ -38,15 +40,22 @@ class GenerativeAnswerer:
     context: int
     entails: Entailment | None = None
 
-    def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
-        """The answer as it grows; the last one is verified."""
+    def answer(
+        self, query: Query, ranked: Ranked, selection: Selection, today: date
+    ) -> Iterator[Answer]:
+        """The answer as it grows; the last one is verified.
+
+        Args:
+            today: the day of the question, which the model is told.
+        """
+        day = today.isoformat()
         *_, quoted = self.extractive.answer(query, ranked, selection)
         passages = self.extractive.sources(ranked, selection.reprints, SOURCES)
         if quoted.newest_first:
             passages = _in_order_of(quoted.citations, passages)
-        sources = prompts.fitted(query.spelled, passages, self.context)
+        sources = prompts.fitted(query.spelled, passages, self.context, day)
         given = _renumbered(quoted, sources)
-        asked = prompts.answer(query.spelled, sources)
+        asked = prompts.answer(query.spelled, sources, day)
         prompt = prompts.transcript(asked)
         with Completion(self.model, asked) as completion:
             try:

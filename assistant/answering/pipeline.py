@@ -13,10 +13,11 @@ from assistant.answering.reader import Reader
 from assistant.answering.recency import asks_for_latest, with_versions
 from assistant.answering.selection import Selection, Selector
 from assistant.answering.verification.checks import verify
-from assistant.models.llm.base import LanguageModel, rewrite
+from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import Found, Retriever
+from assistant.retrieval.rewriting import rewrite
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
@@ -36,6 +37,11 @@ class AskRequest:
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
     """Whether a time that the question speaks of may narrow it, or put the newest first."""
+
+    @property
+    def day(self) -> date:
+        """The day it is asked on."""
+        return self.today or date.today()
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Pipeline:
         query = replace(query, text=request.question)
         ranked = self._ranked(query, candidates, understanding.newest_first, clock)
         selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
-        for answer in self._compose(query, ranked, selection):
+        for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
             yield _with(understanding, answer).timed(**clock.laps)
             clock.resume()
@@ -107,7 +113,7 @@ class Pipeline:
         """
         standalone, found = self._contextualised(request, clock)
         latest = request.narrow and asks_for_latest(standalone)
-        span = timespan_of(standalone, request.today or date.today()) if request.narrow else None
+        span = timespan_of(standalone, request.day) if request.narrow else None
         if span is not None:
             within = request.within.narrowed(*(str(d) if d else None for d in span.days))
             narrowed = self._found_within(standalone, span.words, within, clock)
@@ -174,12 +180,14 @@ class Pipeline:
         return rank(result, (*read, *rest))
 
     def _compose(
-        self, query: Query, ranked: Ranked, selection: Selection | None
+        self, query: Query, ranked: Ranked, selection: Selection | None, today: date
     ) -> Iterator[Answer]:
         if selection is None:
             yield self.extractive.refusal(query, ranked)
+        elif self.generative is None:
+            yield from self.extractive.answer(query, ranked, selection)
         else:
-            yield from (self.generative or self.extractive).answer(query, ranked, selection)
+            yield from self.generative.answer(query, ranked, selection, today)
 
 
 def _with(understanding: QueryUnderstanding, answer: Answer) -> Answer:

@@ -1,4 +1,4 @@
-"""Judges of natural language inference of a model hub: whether a passage entails a sentence."""
+"""Natural language inference by a model of a hub: whether a passage entails a sentence."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 
 class SentenceEntailment:
-    """A sentence-transformers `CrossEncoder` for natural language inference, loaded at first use.
-
-    Which of its labels is entailment, the names in its `id2label` say.
+    """A sentence-transformers `CrossEncoder` for natural language inference, loaded at first use;
+    any thread, one at a time. The names in its `id2label` say which label is entailment.
 
     Args:
         name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
@@ -29,8 +28,8 @@ class SentenceEntailment:
         self._lock = Lock()
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Probability, 0 to 1, that each passage, the second of its pair, entails the sentence, the
-        first; shape (len(pairs),).
+        """For each pair of a sentence and a passage, the probability that the passage entails the
+        sentence; 0 to 1, shape (len(pairs),).
 
         Raises:
             ModelError: the model cannot be loaded, or has no label for entailment.
@@ -47,7 +46,7 @@ class SentenceEntailment:
 
 
 def _load_entailment(name: str) -> "tuple[CrossEncoder, int]":
-    """The model, and which of its numbers is the one of entailment."""
+    """The model, and which of its outputs is entailment."""
     model = load_cross_encoder(name, "judge of entailment", "entailment")
     names = getattr(model.config, "id2label", None) or {}
     labels = {int(i): str(label).lower() for i, label in names.items()}

@@ -1,28 +1,32 @@
-"""Rerankers of a model hub: question and passage read together, to one score."""
+"""Rerankers: a model of a hub reads question and passage together, to one score."""
 
 from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant.errors import ModelError
-from assistant.models.embedding import Vectors
 from assistant.models.hub import load_cross_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 
+Scores = NDArray[np.float32]
+
+
 class Reranker(Protocol):
     """What retrieval needs of a reranker; tests and users may bring their own."""
 
-    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
+    def scores(self, question: str, texts: Sequence[str]) -> Scores:
         """How well each text answers, 0 to 1, shape (len(texts),)."""
 
 
 class SentenceReranker:
-    """A sentence-transformers `CrossEncoder` with one output, loaded when first used.
+    """A sentence-transformers `CrossEncoder` with one output, loaded at first use; any thread, one
+    at a time.
 
     Args:
         name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
@@ -33,11 +37,11 @@ class SentenceReranker:
         self._model: CrossEncoder | None = None
         self._lock = Lock()
 
-    def scores(self, question: str, texts: Sequence[str]) -> Vectors:
-        """See `Reranker.scores`.
+    def scores(self, question: str, texts: Sequence[str]) -> Scores:
+        """How well each text answers, 0 to 1, shape (len(texts),).
 
         Raises:
-            ModelError: the model cannot be loaded, or judges with more than one number.
+            ModelError: the model cannot be loaded, or has more than one output.
         """
         with self._lock:
             if self._model is None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.answering.verification.claims import marks_in
 from assistant.corpus.ingestion import Details
 from assistant.corpus.plan import Change
 from assistant.schema import (
@@ -22,6 +21,7 @@ from assistant.schema import (
     Passage,
     Progress,
 )
+from assistant.text.citation_marks import marks_in
 
 FAILED = (
     "Something went wrong inside the program; what it was stands in the window in which it runs. "

@@ -20,13 +20,14 @@ from tqdm import tqdm
 
 from assistant.corpus.chunking import cut_passages
 from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
-from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
+from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
 from assistant.text.sentences import split_sentences
+from eval.training.embedding import CachedEmbedder
 
 HELD_OUT = 10
 """One text in so many is never trained on: it calibrates and stops the training."""
