@@ -88,6 +88,11 @@ def _publication(
     return (None, None) if in_text is None else (in_text.isoformat(), "text")
 
 
+def letters_of(text: str) -> str:
+    """Its letters and digits only, case-folded: two spellings of a title or a name are equal."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
 def title_of_path(path: str) -> str:
     """A title for an article that has none: its file name in words."""
     stem = re.sub(r"[-_\s]+", " ", PurePosixPath(path).stem).strip()

@@ -12,7 +12,7 @@ from assistant.sources.decoding import clean, decode
 from assistant.sources.formats.elements import Element, parse_tree
 from assistant.sources.formats.text import drop_clutter
 from assistant.sources.formats.webpage import facts_of
-from assistant.sources.metadata import FiledArticle, make_article
+from assistant.sources.metadata import FiledArticle, letters_of, make_article
 
 MAX_PAGE = 6_000_000
 """Characters of a page without its pictures; of 181 news pages the longest has 1.5 million."""
@@ -125,10 +125,6 @@ def _article_element(tree: Element) -> str:
 def _without_repeats(text: str, title: str) -> str:
     """The text without lines that say its title again or lead elsewhere."""
     blocks = text.split("\n\n")
-    while len(blocks) > 1 and _letters(blocks[0]) == _letters(title):
+    while len(blocks) > 1 and letters_of(blocks[0]) == letters_of(title):
         del blocks[0]
     return "\n\n".join(block for block in blocks if not _ELSEWHERE.fullmatch(block)) or text
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).casefold()

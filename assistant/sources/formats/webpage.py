@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from assistant.errors import ArticleError
 from assistant.sources.dates import DateFrom, find_date, head_date, url_date
 from assistant.sources.formats.elements import Element, text_blocks
-from assistant.sources.metadata import canonical_url
+from assistant.sources.metadata import canonical_url, letters_of
 
 # In the order in which they are believed.
 _DATES = """article:published_time article:published article.published og:article:published_time
@@ -154,7 +154,7 @@ def _title(stated: str, headings: list[str], sites: list[str | None]) -> str:
     the name of the site; else the title without that name.
     """
     title = " ".join(stated.split())
-    names = {_letters(site) for site in sites if site and len(_letters(site)) > 2}
+    names = {letters_of(site) for site in sites if site and len(letters_of(site)) > 2}
     headings = [h for h in headings if len(h.split()) > 1 and not _is_site(h, names)]
     if not title:
         return next(iter(headings), "")
@@ -178,24 +178,20 @@ def _likeness(heading: str, title: str) -> float:
 
 
 def _is_site(words: str, names: set[str]) -> bool:
-    letters = _letters(words)
+    letters = letters_of(words)
     return len(letters) > 2 and any(
         letters in name or (name in letters and len(name) > 0.6 * len(letters)) for name in names
     )
 
 
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).casefold()
-
-
 def _authors(found: str | None, sites: list[str | None]) -> list[str]:
     """Names only: by-lines come with dates, addresses and the outlet among them."""
-    outlets = {_letters(site) for site in sites if site}
+    outlets = {letters_of(site) for site in sites if site}
     names = (name.strip() for name in (found or "").split(";"))
     return [
         name for name in names
         if name and len(name) <= 60 and not re.search(r"\d|https?:|copyright", name, re.IGNORECASE)
-        and _letters(name) not in outlets
+        and letters_of(name) not in outlets
     ]  # fmt: skip
 
 
@@ -249,16 +245,16 @@ def _dates_for_programs(
 
 def _date_beside_headline(tree: Element, text: str) -> date | None:
     """The date in the lines between the headline and the first words of the text."""
-    headings = {_letters("".join(heading.itertext())) for heading in tree.iter("h1")} - {""}
-    paragraphs = (_letters(block[:200]) for block in text.split("\n\n"))
+    headings = {letters_of("".join(heading.itertext())) for heading in tree.iter("h1")} - {""}
+    paragraphs = (letters_of(block[:200]) for block in text.split("\n\n"))
     start = next((letters for letters in paragraphs if letters not in headings), "")[:30]
     blocks = text_blocks(tree)
-    first = next((n for n, block in enumerate(blocks) if _letters(block) in headings), None)
+    first = next((n for n, block in enumerate(blocks) if letters_of(block) in headings), None)
     if first is None or not start:
         return None
     between = []
     for block in blocks[first + 1 : first + 1 + _MOST_BETWEEN]:
-        if _letters(block[:200]).startswith(start):
+        if letters_of(block[:200]).startswith(start):
             break
         between.append(block)
     for block in between:
@@ -278,6 +274,6 @@ def _time_after_headline(tree: Element, start: str) -> date | None:
             day = find_date(element.get("datetime") or "")
             if day is not None:
                 return day
-        elif seen_headline and _letters((element.text or "")[:200]).startswith(start):
+        elif seen_headline and letters_of((element.text or "")[:200]).startswith(start):
             break
     return None

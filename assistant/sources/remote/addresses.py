@@ -11,6 +11,7 @@ from assistant.errors import ArticleError
 MAX_URL = 4096
 """Characters."""
 
+BY_HAND = "open it in a browser, save the page and add the file"
 OWN_NETWORK = "set allow_private_addresses to fetch from your own network"
 
 _PORTS = {"http": 80, "https": 443}
@@ -90,9 +91,8 @@ def redirected(target: Target, location: str) -> str:
     Raises:
         ArticleError: it leads nowhere, or from https to http.
     """
-    by_hand = "open it in a browser, save the page and add the file"
     if not location.strip():
-        raise ArticleError(shown(target.url), "sends on without saying where", by_hand)
+        raise ArticleError(shown(target.url), "sends on without saying where", BY_HAND)
     try:
         _check_spelling(location)
         following = urljoin(target.url, location.strip())
@@ -101,7 +101,7 @@ def redirected(target: Target, location: str) -> str:
         raise ArticleError(shown(target.url), problem, error.remedy) from error
     except ValueError as error:
         problem = f"leads to {shown(location)}, which is not an address on the web"
-        raise ArticleError(shown(target.url), problem, by_hand) from error
+        raise ArticleError(shown(target.url), problem, BY_HAND) from error
     if target.scheme == "https" and following.lower().startswith("http:"):
         problem = "sends on from https to http, where anybody on the way can change the page"
         remedy = f"add {shown(following)} itself if you trust the way"

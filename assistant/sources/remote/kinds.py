@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import as_browsers
+from assistant.sources.remote.addresses import BY_HAND
 
 TEXTS = frozenset((".html", ".xhtml", ".txt", ".md", ".csv", ".tsv", ".jsonl", ".xml"))
 """The endings whose content is text."""
@@ -94,15 +95,14 @@ def suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> s
     Raises:
         ArticleError: it is of a kind that is not read.
     """
-    by_hand = "open it in a browser, save the page and add the file"
     found = _sniff(content, charset)
     expected = found if declared in _UNSAID else _TYPES.get(declared)
     if declared not in _UNSAID and expected is None:
-        raise ArticleError(url, f"is {declared[:60]}, which is not read", by_hand)
+        raise ArticleError(url, f"is {declared[:60]}, which is not read", BY_HAND)
     if found is None or expected is None:
-        raise ArticleError(url, "is neither text nor a document", by_hand)
+        raise ArticleError(url, "is neither text nor a document", BY_HAND)
     if expected not in TEXTS and found in TEXTS:
-        raise ArticleError(url, f"says that it is {declared}, but is not", by_hand)
+        raise ArticleError(url, f"says that it is {declared}, but is not", BY_HAND)
     if expected == ".txt" and found in TEXTS:  # what servers call a file that they do not know
         return _OF_PATHS.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".txt")
     if expected in (".md", ".csv", ".tsv", ".jsonl") and found in TEXTS:
