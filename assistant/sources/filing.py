@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from assistant.schema import Article
 from assistant.sources.decoding import clean
-from assistant.sources.formats.text import parse_markdown
+from assistant.sources.formats.text import drop_clutter, parse_markdown, split_title
 from assistant.sources.front_matter import write_front_matter
 from assistant.sources.metadata import FiledArticle
 
@@ -20,10 +20,15 @@ _MARKUP = re.compile(r"[\\`*_\[\]<&]|^\s*(?:[#>+=~|:-]|\d+[.)])|^\s|\s$", re.MUL
 _ESCAPED = re.compile(r"[\\`*_\[\]<>&!|~#]|(?<=\n)[-+=:]|^[-+=:]|(?:(?<=\n)|^)\d+(?=[.)])")
 
 
-def slug(words: str, longest: int = MAX_NAME) -> str:
-    """A file name of a title or id: letters, digits and hyphens; "" when it has none of them."""
-    name = re.sub(r"[^\w]+|_+", "-", unicodedata.normalize("NFC", words).lower())
-    name = name.strip("-")[:longest].strip("-")
+def slug(words: str, longest: int = MAX_NAME, *, underscores: bool = False) -> str:
+    """A file name made of a title or id: letters, digits and hyphens; "" when it has none of them.
+
+    Args:
+        underscores: they stay, as they always have in the names of pasted texts.
+    """
+    name = unicodedata.normalize("NFC", words).lower()
+    name = re.sub(r"\W+" if underscores else r"\W+|_+", "-", name)
+    name = name.strip("-_")[:longest].strip("-_")
     return f"{name}-" if _DEVICES.fullmatch(name) else name
 
 
@@ -49,6 +54,19 @@ class Names:
             name = f"{name}-{count}"
             self._taken[name] = 1
         return f"{self.folder}/{name}.md"
+
+
+def pasted_file(
+    text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
+) -> tuple[str, bytes]:
+    """A file for a text that a person pasted: (name, content), which `parse_text` reads."""
+    facts = {"title": title, "source": source, "published": published, "url": url}
+    given = {key: " ".join(value.split()) for key, value in facts.items() if value.strip()}
+    body = clean(text)
+    words = title or split_title(drop_clutter(body))[0] or " ".join(body.split()[:8])
+    # An empty mapping still marks the text below as text, should it begin with --- itself.
+    head = write_front_matter(given) if given or body.startswith("---") else ""
+    return f"{slug(words, underscores=True) or 'pasted'}.txt", f"{head}{body}\n".encode()
 
 
 def markdown_of(article: Article) -> bytes:

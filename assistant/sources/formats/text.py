@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -10,7 +9,7 @@ from markdown_it.token import Token
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.decoding import clean, decode
-from assistant.sources.front_matter import split_front_matter, write_front_matter
+from assistant.sources.front_matter import split_front_matter
 from assistant.sources.metadata import make_article
 
 _CLUTTER = re.compile(
@@ -127,21 +126,3 @@ def _plain_inline(tokens: Sequence[Token]) -> str:
         else:
             parts.append(token.content)  # empty for marks of emphasis and links
     return "".join(parts)
-
-
-def pasted_file(
-    text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
-) -> tuple[str, bytes]:
-    """A file for a text that a person pasted: (name, content), which `parse_text` reads."""
-    facts = {"title": title, "source": source, "published": published, "url": url}
-    given = {key: " ".join(value.split()) for key, value in facts.items() if value.strip()}
-    body = clean(text)
-    name = _slug(title or split_title(drop_clutter(body))[0] or " ".join(body.split()[:8]))
-    # An empty mapping still marks the text below as text, should it begin with --- itself.
-    head = write_front_matter(given) if given or body.startswith("---") else ""
-    return f"{name}.txt", f"{head}{body}\n".encode()
-
-
-def _slug(title: str) -> str:
-    slug = re.sub(r"[^\w]+", "-", title.lower()).strip("-_")[:60].strip("-_")
-    return PurePosixPath(slug).name or "pasted"
