@@ -1,8 +1,8 @@
-"""When an article was published: what its URL, or the head of its text, says.
+"""Dates of publication, as a URL or the head of a text states them.
 
 Never a file's own times, and never a date from the middle of a text: a wrong date in a citation is
-worse than none. A date counts when day, month and year are given and their order is certain, so
-``07/05/2024`` is none. What a page or a record gives as metadata comes first; see `FiledArticle`.
+worse than no date. A date counts if day, month and year are given and their order is certain, so
+``07/05/2024`` does not. Metadata of a page or a record takes precedence; see `make_article`.
 """
 
 import re
@@ -13,15 +13,15 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 DateFrom = Literal["metadata", "url", "text"]
-"""What a date of publication rests on."""
+"""The evidence for a date of publication."""
 
 EVIDENCE: tuple[DateFrom, ...] = get_args(DateFrom)
 
 EARLIEST_YEAR = 1600
-"""Of the first newspapers."""
+"""When the first newspapers appeared."""
 
 HEAD_LINES = 12
-"""Lines of a text, empty ones not counted, among which its date may stand."""
+"""Non-empty lines at the top of a text that may hold its date."""
 
 _MONTHS = {
     name: number
@@ -56,7 +56,7 @@ _IN_PATH = tuple(
     )
 )
 
-# What may stand beside the date in a line that holds a date and nothing else.
+# What may accompany the date in a line that only gives a date.
 _BESIDE_DATE = re.compile(
     r"""\b(?: published | posted | date(?:line)? | issued | released | first | on | at | from | of
         | (?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)? | [ap]\.?m\.? | noon
@@ -72,7 +72,7 @@ _AFTER_DATELINE = re.compile(
 
 
 def find_date(text: str) -> date | None:
-    """The first full date in a short text; None where there is none."""
+    """The first full date in a short text, if any."""
     found = next(_dates(text), None)
     return found[2] if found else None
 
@@ -89,7 +89,7 @@ def url_date(url: str | None) -> date | None:
 
 
 def head_date(text: str) -> date | None:
-    """The date that a text gives for itself: a line of its own near the top, or a dateline.
+    """The date that a text gives for itself, on a line of its own near the top or in a dateline.
 
     "May 7, 2024", "Published: Tuesday, 7 May 2024, 10:00 GMT", "By Ann Example | May 7, 2024";
     "YEREVAN, May 7, 2024 /Tass/ Russia said …", "May 7, 2024 — The ministers …".
@@ -104,7 +104,7 @@ def head_date(text: str) -> date | None:
 
 
 def stands_alone(rest: str) -> bool:
-    """Whether what is left of a line without its date is no more than a label and a time."""
+    """Whether the rest of a line that holds a date is only a label and a time."""
     return not _BESIDE_DATE.sub("", _BY_LINE.sub("", rest, count=1))
 
 
@@ -115,7 +115,7 @@ def _is_dateline(line: str, start: int, end: int) -> bool:
 
 
 def _dates(text: str) -> Iterator[tuple[int, int, date]]:
-    """(start, end, date) of the full dates in a text, in its order."""
+    """(start, end, date) of the full dates in a text, in order."""
     found = []
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
@@ -128,7 +128,7 @@ def _dates(text: str) -> Iterator[tuple[int, int, date]]:
 def _as_date(match: re.Match[str]) -> date | None:
     year, day = int(match["y"]), int(match["d"])
     month = int(match["m"]) if match["m"].isdecimal() else _month(match["m"].casefold())
-    # Next year: clocks are set wrong, and time zones differ.
+    # Next year is allowed: clocks are set wrong, and time zones differ.
     if month is None or not EARLIEST_YEAR <= year <= date.today().year + 1:
         return None
     try:
@@ -144,7 +144,7 @@ def _month(name: str) -> int | None:
 
 @cache
 def _foreign_months() -> dict[str, int]:
-    """Names of months in other languages, without those that mean two (Polish and Croatian)."""
+    """Names of months in other languages, except those of two months (in Polish and Croatian)."""
     from babel.dates import get_month_names  # a quarter of a second for all of them
 
     meanings: dict[str, set[int]] = {}

@@ -1,7 +1,7 @@
 """Front matter: the lines of YAML between two ``---`` at the head of a file; the adapter of PyYAML.
 
-They are changed line by line: ruamel.yaml, which keeps comments, would spell the other keys in its
-own way, and drop the comment that follows a list.
+It is changed line by line: ruamel.yaml keeps comments, but respells the other keys and drops the
+comment after a list.
 """
 
 import re

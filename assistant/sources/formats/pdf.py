@@ -44,8 +44,8 @@ _LIGATURE = re.compile("[\ufb00-\ufb06]")
 def parse_pdf(content: bytes, path: str) -> FiledArticle:
     """The article of a PDF. Pages without text are named in `FiledArticle.unread`.
 
-    Its date is one that stands in its text near the top; the file's own dates are not used, since
-    they say when it was made and not when the article appeared.
+    Its date is taken from the head of its text; the file's own dates are not used, since they say
+    when it was made and not when the article appeared.
 
     Raises:
         ArticleError: it is locked, damaged, too long or too slow to read, or a scan without text.
@@ -66,11 +66,13 @@ def parse_pdf(content: bytes, path: str) -> FiledArticle:
 
 
 def _read_pages(content: bytes, path: str) -> dict[str, Any]:
-    """What `pdf_pages` finds in the file."""
-    # -P: its folder must not be searched for modules, or our html.py would be everybody's.
+    """The answer of `pdf_pages` to the file."""
+    # -P: its folder must not be searched for modules, or our html.py would replace Python's.
     command = [sys.executable, "-P", str(_READER), str(MEMORY), str(MAX_PAGES)]
     try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT)
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=TIMEOUT, check=False
+        )
     except subprocess.TimeoutExpired as error:
         problem = f"takes longer than {TIMEOUT:.0f} seconds to be read"
         raise ArticleError(path, problem, "split it, or save its text as .txt") from error
@@ -78,7 +80,7 @@ def _read_pages(content: bytes, path: str) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
     except ValueError:
         answer = {}
-    if not answer:  # PDFium ends its process where it gets no more memory
+    if not answer:  # PDFium ends its process if it gets no more memory
         answer = {"error": "memory" if done.returncode < 0 else "damaged"}
     if answer.get("error") == "locked":
         raise locked(path)
@@ -114,8 +116,8 @@ def _unread(pictures: list[int]) -> str:
 
 
 def _split_title(blocks: list[Block], stated: str) -> tuple[str, list[Block]]:
-    """The title and the rest: the largest lines near the top, else what the file states if its
-    first lines say it, too; "" when neither is there.
+    """The title and the other blocks: the largest block near the top, else the one that equals the
+    title that the file states, else "".
     """
     sizes = [block.height for block in blocks for _ in range(len(block.text) // 40 + 1)]
     near = blocks[:10]

@@ -1,13 +1,14 @@
-"""The paragraphs of PDF pages in reading order, made of runs of letters with their places.
+"""The paragraphs of PDF pages in reading order, made of runs of letters with their positions.
 
-Headers and footers are dropped, columns are put after one another, lines are joined to paragraphs
-and hyphenated words to words.
+Headers and footers are dropped, columns are put one after the other, and lines are joined into
+paragraphs and the parts of hyphenated words into words.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 _MARGIN = 3
@@ -21,12 +22,12 @@ _ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’»)\]]*$")
 _ITEM = re.compile(r"(?:[•◦▪‣●■–—*-]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S")
 _CUT = re.compile(r"(\w+)[-\xad‐]$")
 _HYPHENATED = 0.01
-"""Share of lines that end in a hyphen from which on a document cuts words at the ends of lines."""
+"""Share of lines that end in a hyphen from which on a document is taken to hyphenate words."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A run of letters, or a line put together from several; points, from the bottom left."""
+    """A run of letters, or a line made of several; in points, from the bottom left."""
 
     page: int
     left: float
@@ -44,7 +45,7 @@ class Line:
         return (self.top + self.bottom) / 2
 
     def beside(self, other: "Line") -> bool:
-        """Whether both stand in one row."""
+        """Whether both are in one row."""
         return abs(self.middle - other.middle) < 0.5 * max(self.height, other.height)
 
 
@@ -66,7 +67,7 @@ def paragraphs(pages: list[list[Line]]) -> list[Block]:
 
 
 def _without_margins(pages: list[list[Line]]) -> list[list[Line]]:
-    """The pages without lines that come back at the top or bottom of others, and page numbers."""
+    """The pages without page numbers and lines repeated at the top or bottom of other pages."""
     if len(pages) < 2:
         return pages
     rows = [_rows_of(page) for page in pages]
@@ -78,7 +79,7 @@ def _without_margins(pages: list[list[Line]]) -> list[list[Line]]:
 
 
 def _body(page: list[Line], rows: list[list[Line]], repeated: set[tuple[str, int]]) -> list[Line]:
-    """A page without its header and footer, which are looked for from the edges inwards."""
+    """A page without its header and footer, which are searched from the edges inwards."""
     dropped: set[int] = set()
     for edge in (rows[:_MARGIN], rows[::-1][:_MARGIN]):
         for row in edge:
@@ -90,7 +91,7 @@ def _body(page: list[Line], rows: list[list[Line]], repeated: set[tuple[str, int
 
 
 def _rows_of(page: list[Line]) -> list[list[Line]]:
-    """The lines of a page by rows, from its top to its bottom, each from left to right."""
+    """The lines of a page in rows, from top to bottom, each from left to right."""
     rows: list[list[Line]] = []
     for line in sorted(page, key=lambda line: -line.middle):
         if rows and rows[-1][0].beside(line):
@@ -101,7 +102,7 @@ def _rows_of(page: list[Line]) -> list[list[Line]]:
 
 
 def _key(row: list[Line]) -> tuple[str, int]:
-    """A row without its numbers, and its height: a title is set larger than the header."""
+    """The text of a row without its numbers, and its height: a title is larger than a header."""
     text = re.sub(r"\d+", "#", " ".join(line.text for line in row)).casefold()
     return text, round(row[0].height)
 
@@ -112,13 +113,12 @@ def _key(row: list[Line]) -> tuple[str, int]:
 def _in_reading_order(page: list[Line]) -> list[Line]:
     """The runs of a page, column after column.
 
-    Most programs write their columns one after the other, and that order is kept: it knows more
-    than places do. Where runs lie to the right of those before them, line after line, the file was
-    written across the columns, and the widest gutter that few lines cross tells them apart.
+    Most programs write one column after the other, and that order is kept: it is more reliable than
+    positions. If run after run lies to the right of the one before it, the file was written across
+    the columns, and they are separated at the gutter with most lines beside it and few across it.
     """
     across = sum(
-        b.left > a.right and abs(a.middle - b.middle) < a.height
-        for a, b in zip(page, page[1:], strict=False)
+        b.left > a.right and abs(a.middle - b.middle) < a.height for a, b in pairwise(page)
     )
     gutter = _gutter(page) if across >= 3 else None
     if gutter is None:
@@ -137,7 +137,7 @@ def _in_reading_order(page: list[Line]) -> list[Line]:
 
 
 def _gutter(page: list[Line]) -> float | None:
-    """Where a page of columns is to be cut; None for tables, whose cells are short."""
+    """Where to divide a page into columns; None for tables, whose cells are short."""
     best, best_score = None, 4
     for x in sorted({round(line.left, -1) // 5 * 5 - 2.5 for line in page}):
         left = [line for line in page if line.right <= x]
@@ -153,7 +153,7 @@ def _is_prose(lines: list[Line]) -> bool:
 
 
 def _rows(runs: Sequence[Line]) -> Iterator[Line]:
-    """Runs of one row, as the cells of a table or the words of wide-set text are, as one line."""
+    """Lines made of the runs in one row: cells of a table, or words of wide-set text."""
     row: Line | None = None
     for run in runs:
         if row is not None and row.beside(run) and run.left > row.right:
@@ -188,17 +188,17 @@ def _joined_lines(lines: list[Line]) -> list[Block]:
 
 
 def _leading(lines: list[Line]) -> float:
-    """The usual distance between two lines of a paragraph, in heights of a line."""
+    """The usual distance between the lines of a paragraph, in heights of a line."""
     steps = [
         (a.bottom - b.bottom) / a.height
-        for a, b in zip(lines, lines[1:], strict=False)
+        for a, b in pairwise(lines)
         if a.page == b.page and 0 < a.bottom - b.bottom < 3 * a.height
     ]
     return median(steps) if steps else 1.2
 
 
 def _column(line: Line, near: list[Line]) -> tuple[float, float]:
-    """Left and right end of the column that a line stands in."""
+    """The left and right edge of the column of a line."""
     mine = [
         other
         for other in near
@@ -231,12 +231,12 @@ def _begins(
 
 
 def _joined(text: str, line: str, words: Counter[str]) -> str:
-    """Two lines as one; a word that was cut at the end of the first is put together.
+    """Two lines as one; a word that was hyphenated at the end of the first is joined.
 
-    Whether its hyphen belongs to it, as in "well-known", is seen from the rest of the document.
+    Whether the hyphen belongs to it, as in "well-known", is decided by the rest of the document.
 
     Args:
-        words: of the document; none when it does not cut words.
+        words: of the document; empty if it does not hyphenate words.
     """
     cut = _CUT.search(text)
     rest = re.match(r"\w+", line)
@@ -248,7 +248,7 @@ def _joined(text: str, line: str, words: Counter[str]) -> str:
 
 
 def _with_initials(blocks: list[Block]) -> list[Block]:
-    """A large first letter is a block of its own until it is put before its word."""
+    """The blocks with each large initial joined to the word that it begins."""
     kept: list[Block] = []
     for block in blocks:
         initial = kept[-1] if kept and len(kept[-1].text) == 1 else None

@@ -18,7 +18,7 @@ from assistant.sources.remote.addresses import shown
 from assistant.sources.remote.kinds import parse_content_type, to_utf8
 
 MAX_BYTES = 5 << 20
-"""Of a feed. The slowest that was found, one of nested tags, takes 6 seconds for each megabyte."""
+"""Of a feed. The slowest one found, of nested tags, takes 6 seconds per megabyte."""
 
 MAX_ENTRIES = 100
 
@@ -39,33 +39,33 @@ class Entry:
     """Absolute, without tracking parameters."""
     title: str
     published: str | None = None
-    """ISO date, or date and time; None when the feed does not say. Never guessed."""
+    """ISO date, or date and time; None if the feed does not say. Never guessed."""
     summary: str = ""
     """Plain text."""
     changed: str = ""
-    """When it was changed or published last, as the feed says it; empty where it does not."""
+    """When it was last changed or published, according to the feed; "" if it does not say."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What a feed said."""
+    """The content of a feed."""
 
     title: str
     url: str
     entries: tuple[Entry, ...]
-    """Newest first if all have dates, else as the feed lists them; each address once."""
+    """Newest first if all have dates, else in the feed's order; each address once."""
     ttl: float | None = None
-    """Seconds that it says it stays as it is."""
+    """Seconds for which it says it does not change."""
 
 
 def is_feed(content: bytes, content_type: str = "") -> bool:
-    """Whether this is RSS or Atom, by its first element; by the type only if it has none."""
+    """Whether this is RSS or Atom, judged by its first element, or by its type if it has none."""
     root = _root(_decoded(content[: 1 << 16]))
     return root in _ROOTS if root else content_type in _TYPES
 
 
 def _root(text: str) -> str:
-    """The local name of the first element, lower case."""
+    """The local name of the first element, in lower case."""
     at = text.find("<")
     while at >= 0:
         end = next((end for start, end in _PROLOGUE if text.startswith(start, at)), None)
@@ -78,15 +78,15 @@ def _root(text: str) -> str:
 
 
 def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
-    """The entries of a feed, also of one that is not well-formed.
+    """The entries of a feed, even if it is not well-formed.
 
     Args:
         content: as `Fetched.utf8` gives it, or a file.
-        url: where the feed is; what addresses in it are relative to.
+        url: of the feed; the base of relative addresses in it.
         limit: most entries, the newest.
 
     Raises:
-        ArticleError: it is no feed, too large, or declares entities, which can expand without end.
+        ArticleError: it is not a feed, too large, or declares entities, which can expand endlessly.
     """
     if len(content) > MAX_BYTES:
         problem = f"has more than {MAX_BYTES >> 20} MB, too much for a feed"
@@ -94,14 +94,14 @@ def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
     text = _decoded(content)
     if _root(text[: 1 << 16]) not in _ROOTS:
         raise ArticleError(shown(url), "is not a feed", "give the address of an RSS or Atom feed")
-    # Anywhere, since what the parser takes for a comment is easily disguised.
+    # Anywhere, since a declaration is easily disguised as what the parser takes for a comment.
     if re.search(r"<!(ENTITY|ATTLIST|ELEMENT|NOTATION)|\x00", text):
         raise ArticleError(shown(url), "is a feed that declares entities", "add its articles")
     parsed = _parsed(text, url)
     atom = parsed.version.startswith("atom")
     entries: dict[str, Entry] = {}
     for item in parsed.entries:
-        entry = _entry(item, url, atom)
+        entry = _entry(item, url, atom=atom)
         if entry is not None:
             entries.setdefault(entry.url, entry)
     newest = _newest_first(tuple(entries.values()))[:limit]
@@ -109,7 +109,7 @@ def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
 
 
 def _decoded(content: bytes) -> str:
-    """The text without its XML declaration, so that nobody else decides on the encoding."""
+    """The text without its XML declaration, which would decide on the encoding once more."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = content.decode("utf-16", "replace")
     else:
@@ -123,7 +123,7 @@ def _decoded(content: bytes) -> str:
 def _parsed(text: str, url: str) -> Any:
     import feedparser  # type: ignore[import-untyped, unused-ignore]
 
-    # As a stream: a string could be taken for an address or for the name of a file.
+    # As a stream: a string could be taken for an address or a file name.
     stream = io.BytesIO(text.encode("utf-8", "replace"))
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
     try:
@@ -134,20 +134,20 @@ def _parsed(text: str, url: str) -> Any:
             resolve_relative_uris=False,
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # It has no error of its own: these escape from what random tags and numbers make it do.
+        # It has no error of its own; random tags and numbers make it raise these.
         raise ArticleError(
             shown(url), "is a feed too broken to be read", "add its articles one by one"
         ) from error
 
 
-def _entry(item: Any, base: str, atom: bool) -> Entry | None:
-    """None where it leads to no page on the web."""
+def _entry(item: Any, base: str, *, atom: bool) -> Entry | None:
+    """An entry; None if it does not link to a page on the web."""
     url = _address(str(item.get("link") or ""), base)
     if url is None:
         return None
     title = _plain(item.get("title", ""), item.get("title_detail", {}).get("type", ""))
-    # dc:date, all that RSS 1.0 has, is called updated, too; Atom's `updated` is another matter.
-    # The dict's own get() would take one for the other, and warn.
+    # dc:date, the only date in RSS 1.0, is called `updated` as well; in Atom, `updated` is another
+    # date. The get() of feedparser's dict would take one for the other, and warn.
     updated = dict.get(item, "updated")
     published = _published(dict.get(item, "published") or (None if atom else updated))
     summary = _plain(item.get("summary", ""))[:_SUMMARY]
@@ -156,7 +156,7 @@ def _entry(item: Any, base: str, atom: bool) -> Entry | None:
 
 
 def _address(link: str, base: str) -> str | None:
-    """A link as an absolute address without tracking parameters; None where it is none."""
+    """The absolute address of a link without tracking parameters; None if it is not valid."""
     link = link.strip().replace(" ", "%20")
     try:
         return canonical_url(urljoin(base, link), base) if link else None
@@ -165,8 +165,8 @@ def _address(link: str, base: str) -> str | None:
 
 
 def _published(told: str | None) -> str | None:
-    """The date, in UTC if it has a zone."""
-    # Not as feedparser reads it, which makes a date of 99999-99-99.
+    """The ISO date, in UTC if it has a time zone."""
+    # Not as feedparser reads it, which accepts 99999-99-99.
     told = (told or "").strip()[:100]
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
@@ -188,7 +188,7 @@ def _newest_first(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def _plain(markup: str | None, kind: str = "text/html") -> str:
-    """The text of a title or a summary, in one line."""
+    """The plain text of a title or a summary, in one line."""
     text = (markup or "")[: 20 * _SUMMARY]
     if kind != "text/plain" and ("<" in text or "&" in text):
         text = " ".join(text_blocks(parse_tree(f"<body>{text}")))
@@ -205,7 +205,7 @@ def _ttl(facts: Any) -> float | None:
 
 
 def discover_feeds(page: bytes, url: str) -> tuple[str, ...]:
-    """The addresses of the feeds that a web page names as its own, in its order."""
+    """The addresses of the feeds that a web page links to as its own, in its order."""
     tree = parse_tree("<html>" + page.decode("utf-8", "replace"))
     stated = next((href for base in tree.iter("base") if (href := base.get("href"))), "")
     base = _address(stated, url) or url

@@ -4,15 +4,16 @@ Addresses come from strangers: from feeds, from redirects, from a link that some
 
 - only ``http`` and ``https``, no user names and passwords, and the ports 80 and 443 only, unless
   private addresses are allowed (then any);
-- a name is resolved once, every address it has is checked, and the connection goes to one of those
-  very addresses: a name server that changes its mind (DNS rebinding) gains nothing. TLS and the
-  ``Host`` header keep the name. All of it anew for each of at most `MAX_REDIRECTS` redirects;
-- where private addresses are allowed, the web still cannot redirect into them;
+- a name is resolved once, all its addresses are checked, and the connection goes to one of those
+  very addresses, so DNS rebinding (a name server that changes its answer) gains nothing. TLS and
+  the ``Host`` header keep the name. Each of at most `MAX_REDIRECTS` redirects is checked again;
+- even where private addresses are allowed, the web cannot redirect to them;
 - a redirect from https to http is refused: the text would be cited as the site's, and anybody on
   the way could have written it;
-- one deadline over all of it, names and redirects included, however slowly bytes trickle;
-- one limit on the bytes received and on the bytes unpacked. Only gzip is asked for and unpacked, in
-  pieces, so a bomb ends at the limit. Headers have 100 KB in all (httpcore2's limit);
+- one deadline applies to everything, names and redirects included, however slowly bytes arrive;
+- one limit applies to the bytes received and to the bytes unpacked. Only gzip is requested and
+  unpacked, in pieces, so a bomb ends at the limit. Headers may have 100 KB in all (httpcore2's
+  limit);
 - no cookies, no proxies, no credentials, nothing from the environment.
 
 Not promised: a machine of one's own network that has a public address is fetched like any other.
@@ -40,7 +41,7 @@ class StatusError(ArticleError):
 
     Attributes:
         status: the HTTP status.
-        retry_after: seconds that the site wants to be left alone; None when it does not say.
+        retry_after: seconds that the site asks to wait; None if it does not say.
     """
 
     def __init__(self, url: str, status: int, retry_after: float | None = None) -> None:
@@ -51,32 +52,32 @@ class StatusError(ArticleError):
 
 @dataclass(frozen=True)
 class Fetched:
-    """What an address gave."""
+    """What was found at an address."""
 
     url: str
-    """As it was asked for."""
+    """As requested."""
     final_url: str
     """Where the redirects ended."""
     content: bytes = field(repr=False)
-    """Unpacked; empty when not modified."""
+    """Unpacked; empty if not modified."""
     content_type: str
-    """As the site says it, without parameters; "" when it does not say."""
+    """As the site states it, without parameters; "" if it does not."""
     suffix: str
     """The ending of a file with this content: ``.html``, ``.pdf``, ``.xml`` …"""
     charset: str | None = None
-    """Python's name of the encoding that the site says the text has."""
+    """Python's name of the encoding that the site states."""
     etag: str | None = None
     last_modified: str | None = None
     max_age: float | None = None
-    """Seconds that the site says it stays as it is."""
+    """Seconds for which the site says it does not change."""
     not_modified: bool = False
-    """It is as it was when it had the given etag or date of modification."""
+    """It has not changed since the answer with the given etag or date of modification."""
     private: bool = False
-    """It came from a private address. Links in what came from elsewhere should not be fetched with
+    """It came from a private address. Only links in such pages should be fetched with
     `allow_private`."""
 
     def utf8(self) -> bytes:
-        """The content to parse: text as UTF-8 where the site's charset is needed to read it."""
+        """The content to parse: text in UTF-8 if the site's charset is needed to read it."""
         return to_utf8(self.content, self.charset) if self.suffix in TEXTS else self.content
 
 
@@ -90,21 +91,21 @@ def fetch(
     modified: str | None = None,
     network: Network | None = None,
 ) -> Fetched:
-    """What is at an address of the web.
+    """The content at an address on the web.
 
     Args:
-        max_bytes: most that is received, and most that it unpacks to.
-        timeout: seconds for all of it.
+        max_bytes: limit of the bytes received, and of the bytes unpacked.
+        timeout: seconds for everything.
         allow_private: private, loopback and link-local addresses may be fetched, from any port.
-        etag: of an earlier answer; with it or `modified`, what has not changed is not sent again.
+        etag: of an earlier answer; with it or `modified`, unchanged content is not sent again.
         modified: `last_modified` of an earlier answer.
-        network: takes the place of name server, sockets and trusted certificates.
+        network: replaces name server, sockets and trusted certificates.
 
     Raises:
         StatusError: the site does not give the page.
         UnreachableError: nothing answers.
-        ArticleError: the address is refused, the site cannot be reached, or what it gives is too
-            large, too slow or of a kind that is not read; names the address and the remedy.
+        ArticleError: the address is refused, or the content is too large, too slow or of an
+            unsupported kind.
     """
     headers = {"If-None-Match": etag, "If-Modified-Since": modified}
     condition = {name: value for name, value in headers.items() if value}
@@ -152,7 +153,7 @@ def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> 
 
 
 def _remembered(value: str | None) -> str | None:
-    """A header that is sent back one day: a long one is not worth it."""
+    """A header to send back with the next request, unless it is too long."""
     return value if value and len(value) <= 500 and value.isascii() else None
 
 
@@ -174,7 +175,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _refusal(status: int) -> tuple[str, str]:
-    """The problem and its remedy."""
+    """The problem of a status that gives no page, and its remedy."""
     if status in (404, 410):
         return f"has no page ({status})", "check the address"
     if status in (401, 402, 403, 407, 451):

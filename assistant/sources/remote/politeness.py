@@ -22,25 +22,23 @@ class Get(Protocol):
 
     def __call__(
         self, url: str, *, etag: str | None = None, modified: str | None = None
-    ) -> Fetched:
-        """See `assistant.sources.remote.fetch.fetch`."""
+    ) -> Fetched: ...
 
 
 class Politeness:
-    """Fetches without being asked by a person, as a program should: for one thread.
+    """Fetches pages that no person asked for, as a program should. For a single thread.
 
-    What robots.txt forbids is not fetched; where that file cannot be read for a reason other than
-    that it is not there, nothing is (RFC 9309). A host is asked once a second at most, or once in
-    its ``Crawl-delay``.
+    What robots.txt forbids is not fetched; if that file is there but cannot be read, nothing is
+    (RFC 9309). A host is asked at most once a second, or once in its ``Crawl-delay``.
 
     Args:
-        get: `fetch` with its limits set; robots.txt is fetched by it, too.
+        get: `fetch` with its limits set; fetches robots.txt as well.
         clock: seconds since the epoch.
         sleep: waits for so many seconds.
     """
 
     MAX_DELAY = 600.0
-    """Seconds that are waited for a host; a longer ``Crawl-delay`` is taken for this one."""
+    """The longest pause in seconds, whatever the ``Crawl-delay`` is."""
 
     def __init__(
         self,
@@ -56,7 +54,7 @@ class Politeness:
         self._robots: TLRUCache[str, Protego | ArticleError] = TLRUCache(1000, _until, timer=clock)
 
     def get(self, url: str, *, etag: str | None = None, modified: str | None = None) -> Fetched:
-        """What is at an address; waits until its host may be asked.
+        """The content at an address; waits until its host may be asked.
 
         Raises:
             ArticleError: robots.txt forbids it, or as `fetch`.
@@ -102,8 +100,8 @@ class Politeness:
 
 
 def _until(_: str, rules: object, now: float) -> float:
-    """How long a robots.txt is remembered: a day; an hour that it could not be read; that nothing
-    answered, not at all: the connection may be back in a minute.
+    """Until when a robots.txt is remembered: for a day; for an hour if it could not be read; not at
+    all if nothing answered, since the connection may be back in a minute.
     """
     if isinstance(rules, UnreachableError):
         return now

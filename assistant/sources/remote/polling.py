@@ -1,4 +1,4 @@
-"""When a feed is asked again, and what is new in it."""
+"""When to ask a feed again, and which of its entries are new."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +14,20 @@ INTERVAL = 30 * 60.0
 """Seconds between two requests to a feed that does not say how often it changes."""
 
 _DAY = 24 * 3600.0
-_AWAY = 3600.0
-_SEEN = 1000
+_UNREACHABLE = 3600.0
+"""Longest pause in seconds while nothing answers: nobody is burdened, and a laptop that was away
+from its network should not wait for a day."""
+
+_MAX_SEEN = 1000
+"""Addresses of entries that are remembered, unless the feed lists more."""
+
 _FEW = 3
+"""Changed entries that are believed, however few entries the feed has."""
 
 
 @dataclass(frozen=True)
 class Poll:
-    """What is known about a feed between two questions; plain values, to be stored."""
+    """The state of a feed between two requests: plain values, to be stored."""
 
     etag: str | None = None
     modified: str | None = None
@@ -32,11 +38,11 @@ class Poll:
     problem: str = ""
     """Why it failed, with the remedy."""
     gone: bool = False
-    """It said that it will never come back (410)."""
+    """The site said that it will not come back (410)."""
     private: bool = False
-    """It came from a private address; its entries should not be fetched from one otherwise."""
+    """It came from a private address; only then may its entries be fetched from one."""
     seen: Mapping[str, str] = field(default_factory=dict)
-    """Addresses of entries that were handed out, newest first, each with its `Entry.changed`."""
+    """Addresses of the entries returned so far, newest first, each with its `Entry.changed`."""
 
 
 def poll(
@@ -50,13 +56,13 @@ def poll(
 ) -> tuple[tuple[Entry, ...], Poll]:
     """The entries of a feed that are new or changed since `state`, and the state after it.
 
-    A feed that may not be asked yet, or never again, is not: the state comes back as it was. What
-    goes wrong is told by `Poll.problem`.
+    If the feed may not be asked yet, or never again, the state is returned unchanged. A failure is
+    described by `Poll.problem`.
 
     Args:
         polite: asks the feed's site.
         clock: seconds since the epoch.
-        every: seconds between two questions at least.
+        every: least seconds between two requests.
         limit: most entries, the newest.
     """
     if state.gone or clock() < state.next_time:
@@ -74,7 +80,7 @@ def new_entries(
     """The entries in a feed's answer that are new or changed since `state`, and the state after it.
 
     Raises:
-        ArticleError: the answer is no feed.
+        ArticleError: the answer is not a feed.
     """
     if fetched.not_modified:
         return (), after_answer(state, fetched, None, now, every)
@@ -85,9 +91,9 @@ def new_entries(
 
 
 def _changed(entries: Sequence[Entry], seen: Mapping[str, str]) -> list[Entry]:
-    """The entries with a later date than they were handed out with.
+    """The entries with a later date than when they were last returned.
 
-    None where most, and more than `_FEW`, have one: such a feed dates all whenever it is made.
+    Empty if these are most of them, and more than `_FEW`: such a feed redates all its entries.
     """
     known = [entry for entry in entries if seen.get(entry.url)]
     changed = [entry for entry in known if entry.changed > seen[entry.url]]
@@ -97,27 +103,23 @@ def _changed(entries: Sequence[Entry], seen: Mapping[str, str]) -> list[Entry]:
 def after_answer(
     state: Poll, fetched: Fetched, feed: Feed | None, now: float, every: float = INTERVAL
 ) -> Poll:
-    """The state after an answer; without a feed, after one that it has not changed.
+    """The state after an answer: with `feed`, or that it has not changed.
 
-    It may be asked again once the site's ``max-age`` and the feed's own interval are over, but
-    after a day in any case.
+    It may be asked again after the site's ``max-age`` and the feed's own interval, but after a day
+    in any case.
     """
     wait = max(every, min(max(fetched.max_age or 0.0, (feed and feed.ttl) or 0.0), _DAY))
     if feed is None:
         return replace(state, next_time=now + wait, failures=0, problem="", gone=False)
     listed = {entry.url: entry.changed or state.seen.get(entry.url, "") for entry in feed.entries}
     older = {url: changed for url, changed in state.seen.items() if url not in listed}
-    seen = dict([*listed.items(), *older.items()][: max(_SEEN, len(listed))])
+    seen = dict([*listed.items(), *older.items()][: max(_MAX_SEEN, len(listed))])
     return Poll(fetched.etag, fetched.last_modified, now + wait, private=fetched.private, seen=seen)
 
 
 def after_failure(state: Poll, error: ArticleError, now: float, every: float = INTERVAL) -> Poll:
-    """The state after a failure: waits twice as long each time, up to a day, or as long as told.
-
-    Where nothing answered, up to an hour: nobody is burdened, and a laptop that was away from its
-    network should not sleep on for a day.
-    """
-    longest = _AWAY if isinstance(error, UnreachableError) else _DAY
+    """The state after a failure: waits twice as long each time, or as long as the site asks."""
+    longest = _UNREACHABLE if isinstance(error, UnreachableError) else _DAY
     told = error.retry_after if isinstance(error, StatusError) else None
     failures = state.failures + 1
     wait = max(min(every * 2.0 ** min(failures, 20), longest), min(told or 0.0, 7 * _DAY), every)

@@ -46,14 +46,14 @@ def _connect(address: str, port: int, timeout: float) -> httpcore2.NetworkStream
 
 @dataclass(frozen=True)
 class Network:
-    """The ways out of the program. Tests put their own in place; no check is in them."""
+    """The program's access to the network, without any checks. Tests replace it."""
 
     resolve: Callable[[str, int], Sequence[str]] = _resolve
-    """(name, port) to IP addresses, best first; raises OSError when the name has none."""
+    """(name, port) to IP addresses, best first; raises OSError if the name has none."""
     connect: Callable[[str, int, float], httpcore2.NetworkStream] = _connect
     """(checked IP address, port, seconds) to a connection; raises httpcore2.NetworkError."""
     trust: Callable[[], ssl.SSLContext] = httpcore2.default_ssl_context
-    """Whose certificates are valid: those that the operating system trusts."""
+    """The certificates to trust: those of the operating system."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Response:
-    """What a site answered."""
+    """The answer of a site."""
 
     status: int
     headers: Mapping[str, str]
-    """The first of each name, in lower case."""
+    """The first of each name; names in lower case."""
     content: bytes
     """Unpacked; empty unless the status is 200."""
     public: bool
@@ -96,7 +96,7 @@ def request(
     """The response of a target.
 
     Args:
-        condition: headers on which the answer may be that nothing has changed.
+        condition: headers that allow the answer that nothing has changed.
         came_from_web: a public site led here, so private addresses are refused.
 
     Raises:
@@ -115,7 +115,7 @@ def request(
 
 
 def _look_up(target: Target, limits: Limits) -> list[str]:
-    """Addresses of a host, in a thread because a name server can take longer than the deadline."""
+    """The addresses of a host. In a thread: a name server may take longer than the deadline."""
     try:
         return [str(ip_address(target.host))]
     except ValueError:
@@ -149,7 +149,7 @@ class _Checked(httpcore2.NetworkBackend):
         self._limits = limits
 
     def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> "_Deadline":
-        """The first connection that comes about; each address gets its share of the time."""
+        """The first connection that succeeds; each address gets its share of the time."""
         failure: Exception = httpcore2.ConnectError("no address")
         for tried, address in enumerate(self._addresses):
             share = self._limits.left / (len(self._addresses) - tried)
@@ -161,7 +161,7 @@ class _Checked(httpcore2.NetworkBackend):
 
 
 class _Deadline(httpcore2.NetworkStream):
-    """A connection on which nothing waits longer than until the deadline."""
+    """A connection on which nothing waits beyond the deadline."""
 
     def __init__(self, stream: httpcore2.NetworkStream, limits: Limits) -> None:
         self._stream = stream
@@ -241,7 +241,7 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], url: str, max_byt
 
 
 class _Wire(io.RawIOBase):
-    """The bytes of a body as they arrive, no more of them than the limit."""
+    """The bytes of a body as they arrive, up to the limit."""
 
     def __init__(self, chunks: Iterator[bytes], url: str, max_bytes: int) -> None:
         self._chunks = chunks
@@ -267,7 +267,7 @@ class _Wire(io.RawIOBase):
 
 @contextmanager
 def _explained(url: str, timeout: float) -> Iterator[None]:
-    """What goes wrong on the way, in words for people."""
+    """Translates the errors of an exchange into ours."""
     try:
         yield
     except httpcore2.TimeoutException as error:
