@@ -16,7 +16,7 @@ Facts = Mapping[str, str | list[str]]
 
 # Before the first --- may stand what `clean` takes away: a byte order mark and empty lines.
 _BLOCK = re.compile(
-    r"[\ufeff\s]*(?<![ \t])-{3,}\s*\n(.*?)^-{3,}[^\S\n]*$", re.DOTALL | re.MULTILINE
+    r"[\ufeff\s]*(?<![ \t])-{3,}[^\S\n]*\n(.*?)^-{3,}[^\S\n]*$", re.DOTALL | re.MULTILINE
 )
 _OPENING = re.compile(r"-{3,}[^\S\n]*$", re.MULTILINE)
 _REMEDY = "correct the lines between the two ---"
@@ -48,8 +48,8 @@ def split_front_matter(text: str, path: str) -> tuple[dict[str, Any], str]:
 
 def _facts(block: str, path: str) -> dict[str, Any]:
     try:
-        # With the line of the first ---, so that an error names the line of the file.
-        facts = yaml.load(f"\n{block}", Loader=_NoAliases)
+        # Errors count the line of the first ---, but not empty lines after it.
+        facts = yaml.load("\n" + block.lstrip("\n"), Loader=_NoAliases)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ArticleError(path, f"its front matter is not YAML ({reason})", _REMEDY) from error
