@@ -12,17 +12,11 @@ from urllib.parse import urldefrag, urlsplit
 
 from assistant.corpus.incoming import Incoming, Limits, from_page, getter, version_of
 from assistant.errors import ArticleError
-from assistant.sources.remote.feed import (
-    INTERVAL,
-    Entry,
-    Politeness,
-    Poll,
-    discover_feeds,
-    is_feed,
-    new_entries,
-    poll,
-)
-from assistant.sources.remote.fetch import Fetched, StatusError, UnreachableError
+from assistant.sources.remote.feed import Entry, discover_feeds, is_feed
+from assistant.sources.remote.fetch import Fetched, StatusError
+from assistant.sources.remote.politeness import Politeness
+from assistant.sources.remote.polling import INTERVAL, Poll, new_entries, poll
+from assistant.sources.remote.transport import UnreachableError
 from assistant.store.store import Store
 
 TRIES = 3

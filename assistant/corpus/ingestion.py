@@ -27,7 +27,7 @@ from assistant.errors import ArticleError, CorpusError, Stopped
 from assistant.schema import Article, Passage, Progress
 from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
-from assistant.sources.formats.text import pasted_file
+from assistant.sources.filing import pasted_file
 from assistant.sources.metadata import FiledArticle
 from assistant.store.store import Store
 

@@ -120,7 +120,7 @@ def follow(ingestion: Ingestion, urls: Sequence[str], pace: Pace) -> Iterator[Pl
         StoreError: the index cannot be used.
     """
     from assistant.corpus.feeds import Subscriptions
-    from assistant.sources.remote.feed import INTERVAL
+    from assistant.sources.remote.polling import INTERVAL
 
     every = INTERVAL if pace.every is None else pace.every
     if every < SHORTEST:

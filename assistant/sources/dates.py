@@ -1,8 +1,8 @@
-"""When an article was published: what its URL, or the head of its text, says.
+"""Dates of publication, as a URL or the head of a text states them.
 
 Never a file's own times, and never a date from the middle of a text: a wrong date in a citation is
-worse than none. A date counts when day, month and year are given and their order is certain, so
-``07/05/2024`` is none. What a page or a record gives as metadata comes first; see `FiledArticle`.
+worse than no date. A date counts if day, month and year are given and their order is certain, so
+``07/05/2024`` does not. Metadata of a page or a record takes precedence; see `make_article`.
 """
 
 import re
@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from assistant.text.dates import date_of, full_dates
 
 DateFrom = Literal["metadata", "url", "text"]
-"""What a date of publication rests on."""
+"""The evidence for a date of publication."""
 
 EVIDENCE: tuple[DateFrom, ...] = get_args(DateFrom)
 
 HEAD_LINES = 12
-"""Lines of a text, empty ones not counted, among which its date may stand."""
+"""Non-empty lines at the top of a text that may hold its date."""
 
 _IN_PATH = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -29,7 +29,7 @@ _IN_PATH = tuple(
     )
 )
 
-# What may stand beside the date in a line that holds a date and nothing else.
+# What may accompany the date in a line that only gives a date.
 _BESIDE_DATE = re.compile(
     r"""\b(?: published | posted | date(?:line)? | issued | released | first | on | at | from | of
         | (?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)? | [ap]\.?m\.? | noon
@@ -45,7 +45,7 @@ _AFTER_DATELINE = re.compile(
 
 
 def find_date(text: str) -> date | None:
-    """The first full date in a short text; None where there is none."""
+    """The first full date in a short text, if any."""
     found = next(full_dates(text), None)
     return found[2] if found else None
 
@@ -62,7 +62,7 @@ def url_date(url: str | None) -> date | None:
 
 
 def head_date(text: str) -> date | None:
-    """The date that a text gives for itself: a line of its own near the top, or a dateline.
+    """The date that a text gives for itself, on a line of its own near the top or in a dateline.
 
     "May 7, 2024", "Published: Tuesday, 7 May 2024, 10:00 GMT", "By Ann Example | May 7, 2024";
     "YEREVAN, May 7, 2024 /Tass/ Russia said …", "May 7, 2024 — The ministers …".
@@ -77,7 +77,7 @@ def head_date(text: str) -> date | None:
 
 
 def stands_alone(rest: str) -> bool:
-    """Whether what is left of a line without its date is no more than a label and a time."""
+    """Whether the rest of a line that holds a date is only a label and a time."""
     return not _BESIDE_DATE.sub("", _BY_LINE.sub("", rest, count=1))
 
 
