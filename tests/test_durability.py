@@ -203,7 +203,7 @@ def test_who_is_closed_while_it_fills_chroma_goes_on_there(folder, monkeypatch):
         assert begun.wait(60)
         closing = threading.Thread(target=assistant.close)
         closing.start()
-        assert assistant._vectors._closing.wait(60)
+        assert assistant._chroma._closing.wait(60)
         closed.set()
         warming.join()
         closing.join()

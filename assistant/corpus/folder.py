@@ -1,4 +1,4 @@
-"""The folder of article files: the truth of content. Finds, reads, writes and sets files aside."""
+"""The folder of article files, the source of truth: finds, reads, writes, sets files aside."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ class Found:
 
 
 def is_passed_over(name: str) -> bool:
-    """Whether a file or folder of this name is not looked at: hidden, or not whole yet."""
+    """Whether a file or folder of this name is ignored: it is hidden, or not whole yet."""
     saved_by_emacs = name.startswith("#") and name.endswith("#")
     return saved_by_emacs or name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)
 
@@ -113,14 +113,6 @@ class Corpus:
         """
         return read_content(self.root / path, self.root, max_bytes=self._max_bytes)
 
-    def read_elsewhere(self, path: Path) -> Article:
-        """The article in a file outside the corpus.
-
-        Raises:
-            ArticleError: it cannot become one.
-        """
-        return read_article(path, path.parent, max_bytes=self._max_bytes)
-
     def holds(self, path: Path) -> str | None:
         """The relative path of a file that lies in the corpus already; None for any other.
 
@@ -200,7 +192,7 @@ class Corpus:
                 target.parent.rmdir()
 
     def keep(self, path: str, folder: Path) -> Path:
-        """Copies a file into `folder` before it is written anew; returns the copy.
+        """Copies a file into `folder` before it is overwritten; returns the copy.
 
         Raises:
             CorpusError: copying is not allowed, or the disk is full.

@@ -7,15 +7,16 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
 from assistant.errors import StoreError, reason_of
-from assistant.schema import Progress
+from assistant.schema import Progress, ShowWaiting
 
 FORMAT = 3
 
@@ -24,7 +25,18 @@ _TABLES = _SQL / "tables.sql"
 _UPGRADES = {n: _SQL / f"from_{n}.sql" for n in range(1, FORMAT)}
 """What brings a file of an older format to the next one."""
 
-Connection = sqlite3.Connection
+BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+"""Ends a transaction that changes what is searched: see `Database.generation`."""
+
+MOST_KEYS = 500
+"""Keys looked up by one statement: SQLite takes no more parameters than it was built for."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection that is closed when its thread ends: each holds two files open."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Database:
@@ -37,7 +49,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite3"
         self._threads = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: WeakSet[Connection] = WeakSet()
         self._writing = threading.RLock()
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._switching = threading.Lock()
@@ -73,13 +85,17 @@ class Database:
         connection: Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
+                self.path,
+                timeout=30,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=Connection,
             )
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             self._threads.connection = connection
-            self._connections.append(connection)
+            self._connections.add(connection)
         return connection
 
     def _create(self) -> None:
@@ -110,9 +126,8 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        for connection in self._connections:
+        for connection in list(self._connections):
             connection.close()
-        self._connections.clear()
         self._threads = threading.local()
 
     @contextmanager
@@ -135,22 +150,34 @@ class Database:
         with self._errors():
             return self._connection().execute(sql, parameters).fetchall()
 
+    def rows_among(
+        self, sql: str, keys: Sequence[Any], *parameters: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows of a SELECT with ``IN ({})`` for any number of keys.
+
+        Args:
+            parameters: of the SELECT before those keys.
+        """
+        for start in range(0, len(keys), MOST_KEYS):
+            some = keys[start : start + MOST_KEYS]
+            yield from self.rows(sql.format(",".join("?" * len(some))), [*parameters, *some])
+
     # ---- writing ----------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    def writing(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
         """Makes this thread the one writer; waits for another, saying how far that one is."""
         with self._writing, self._held(self._lock, waiting):
             yield
 
     @contextmanager
-    def switching(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    def switching(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
         """Makes this thread the one that makes another model's vectors; others write meanwhile."""
         with self._switching, self._held(self._switch_lock, waiting):
             yield
 
     @contextmanager
-    def _held(self, lock: FileLock, waiting: Callable[[str], None] | None) -> Iterator[None]:
+    def _held(self, lock: FileLock, waiting: ShowWaiting | None) -> Iterator[None]:
         while True:
             try:
                 lock.acquire(timeout=0.5)

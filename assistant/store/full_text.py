@@ -8,8 +8,8 @@ weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 202
 import json
 from collections.abc import Sequence
 
+from assistant.store.database import Database
 from assistant.store.per_generation import PerGeneration
-from assistant.store.store import Store
 from assistant.text.languages import STEMMERS
 from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 
@@ -17,11 +17,13 @@ from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 class LexicalIndex:
     """Full-text search over one store; any thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._vocabulary: PerGeneration[str, dict[str, list[str]]]
-        self._vocabulary = PerGeneration(store.generation)
-        self._languages: PerGeneration[str, list[str]] = PerGeneration(store.generation)
+        self._vocabulary = PerGeneration(database.generation)
+        self._languages: PerGeneration[str, list[str]] = PerGeneration(database.generation)
+        self._abbreviations: PerGeneration[str, dict[str, str]]
+        self._abbreviations = PerGeneration(database.generation)
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -35,7 +37,7 @@ class LexicalIndex:
         # The plus keeps SQLite from looking each number up by itself: that takes seconds.
         only = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(?))"
         chosen = [] if among is None else [json.dumps(list(among))]
-        rows = self._store.rows(
+        rows = self._database.rows(
             f"""SELECT rowid, -bm25(lexical) AS score FROM lexical
                 WHERE lexical MATCH ? {only} ORDER BY score DESC LIMIT ?""",
             (expression, *chosen, limit),
@@ -46,7 +48,7 @@ class LexicalIndex:
         """In how many passages each stem occurs; 0 where it does not."""
         found = dict.fromkeys(stems, 0)
         for term in found:
-            rows = self._store.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
+            rows = self._database.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
             found[term] = int(rows[0][0]) if rows else 0
         return found
 
@@ -57,7 +59,7 @@ class LexicalIndex:
         return self._languages.get("", self._analysed_languages)
 
     def _analysed_languages(self) -> list[str]:
-        rows = self._store.rows(
+        rows = self._database.rows(
             """SELECT DISTINCT ifnull(language, '') FROM articles
                WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
         )
@@ -74,14 +76,16 @@ class LexicalIndex:
     def _terms(self) -> dict[str, list[str]]:
         """All terms by their ending, the most frequent first."""
         terms: dict[str, list[str]] = {}
-        for (term,) in self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term"):
+        for (term,) in self._database.rows(
+            "SELECT term FROM lexical_terms ORDER BY doc DESC, term"
+        ):
             plain, mark, language = term.partition(FOREIGN)
             terms.setdefault(mark + language, []).append(plain)
         return terms
 
     def word_of(self, wanted: str) -> str:
         """A whole word with this stem, as some article writes it, in lower case."""
-        rows = self._store.rows(
+        rows = self._database.rows(
             """SELECT p.heading || ' ' || p.text, a.language FROM lexical
                JOIN passages p ON p.number = lexical.rowid JOIN articles a ON a.number = p.article
                WHERE lexical MATCH ? LIMIT 1""",
@@ -91,3 +95,14 @@ class LexicalIndex:
         english = (word for word in words(text) if stem(word) == wanted)
         other = foreign_terms(text, language).get(wanted, wanted.partition(FOREIGN)[0])
         return next(english, other)
+
+    def abbreviations(self) -> dict[str, str]:
+        """Short form to the long form that most articles give it."""
+        # Looked up at every question: 2 ms for 10,000 articles.
+        return self._abbreviations.get("", self._mined_abbreviations)
+
+    def _mined_abbreviations(self) -> dict[str, str]:
+        rows = self._database.rows(
+            "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
+        )
+        return {str(short): str(long) for short, long in rows}

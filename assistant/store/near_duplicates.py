@@ -8,9 +8,9 @@ eval/LOG.md, 2026-11-25.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from assistant.schema import Article, Copy, Passage, Progress
+from assistant.schema import Article, Copy, Passage, Progress, ShowProgress
 from assistant.store.database import Connection
 from assistant.store.store import Store
 from assistant.text.similarity import Shingles, buckets, shingles, similarity
@@ -38,7 +38,7 @@ class Copies:
         rows = self._store.rows("SELECT article FROM uncompared ORDER BY article")
         return [int(row[0]) for row in rows]
 
-    def follow(self, progress: Callable[[Progress], None] | None = None) -> None:
+    def follow(self, progress: ShowProgress | None = None) -> None:
         """Compares what was not compared yet. The caller holds `store.writing`.
 
         Killed at any instant, the next call goes on: an article leaves those to be compared in the

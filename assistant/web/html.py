@@ -10,7 +10,7 @@ from html import escape
 from urllib.parse import quote
 
 from assistant.answering.verification.claims import marks_in
-from assistant.corpus.ingestion import Details
+from assistant.corpus.editing import Details
 from assistant.corpus.plan import Change
 from assistant.schema import (
     Answer,

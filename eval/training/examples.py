@@ -23,6 +23,8 @@ from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
 from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
+from assistant.store.chroma_follower import ChromaFollower
+from assistant.store.embeddings import Embeddings
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
@@ -105,7 +107,8 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "training", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
-    vectors = VectorIndex(store, folder / "chroma")
+    embeddings = Embeddings(store)
+    vectors = VectorIndex(embeddings, ChromaFollower(embeddings, folder / "chroma"))
     return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 
