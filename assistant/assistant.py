@@ -56,9 +56,7 @@ from assistant.schema import (
 from assistant.settings import Settings, load_settings
 from assistant.sources.corrections import Correction
 from assistant.store.active_model import Models
-from assistant.store.catalogue import Catalogue
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.embeddings import Embeddings
 from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.store.per_generation import PerGeneration
@@ -128,27 +126,19 @@ class Assistant:
             corpus.require()  # or a mistyped name would become an empty corpus
         self._corpus = corpus
         self._store = store = Store(settings.data_folder)
-        self._catalogue = Catalogue(store)
-        embeddings = Embeddings(store)
-        self._models = Models(embeddings, embedder)
-        self._chroma = ChromaFollower(embeddings, settings.data_folder / "chroma")
+        self._models = Models(store.embeddings, embedder)
+        self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
         self._copies = Copies(store)
         self._index = Index(
-            corpus,
-            store,
-            self._catalogue,
-            embeddings,
-            self._copies,
-            self._chroma,
-            self._models,
-            settings.passage_words,
+            corpus, store, self._copies, self._chroma, self._models, settings.passage_words
         )
         self._switch = embedding_migration.BackgroundSwitch(self._index)
         self._ingestion = Ingestion(self._index, _limits(settings))
         self._editor = Editor(self._index, settings.data_folder / "removed")
         self._lexical = LexicalIndex(store)
+        vectors = VectorIndex(store.embeddings, self._chroma)
         self._retriever = Retriever(
-            store, self._lexical, VectorIndex(embeddings, self._chroma), self._models.answering,
+            store, self._lexical, vectors, self._models.answering,
             settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
         composer = Composer(
@@ -216,7 +206,7 @@ class Assistant:
         if said is not None:
             yield said
             return
-        if self._catalogue.counts()[1] == 0:
+        if self._store.catalogue.counts()[1] == 0:
             yield extractive.say(question, extractive.EMPTY_CORPUS)
             return
         started = time.perf_counter()
@@ -249,11 +239,11 @@ class Assistant:
 
     def sources(self) -> list[str]:
         """The outlets of the articles, those with most articles first."""
-        return self._catalogue.sources()
+        return self._store.catalogue.sources()
 
     def authors(self) -> list[str]:
         """The authors of the articles, those with most articles first."""
-        return self._catalogue.authors()
+        return self._store.catalogue.authors()
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
@@ -290,7 +280,7 @@ class Assistant:
         """One line for people: whether it is ready, and over how much."""
         if not self.ready:
             return "loading the models …"
-        articles, passages = self._catalogue.counts()
+        articles, passages = self._store.catalogue.counts()
         note = self._switch.note or self.model_problem()
         ready = f"ready: {articles:,} articles, {passages:,} passages"
         return f"{ready}; {note}" if note else ready
@@ -314,17 +304,17 @@ class Assistant:
             order: see `Order`; what has no date or outlet is last, `reverse` or not.
             limit: as many at most, after the first `offset`; all, when negative.
         """
-        return self._catalogue.articles(
+        return self._store.catalogue.articles(
             matching, within, order, reverse=reverse, limit=limit, offset=offset
         )
 
     def count_articles(self, matching: str = "", within: Filter = EVERYTHING) -> int:
         """How many articles `articles` lists without a limit."""
-        return self._catalogue.count_articles(matching, within)
+        return self._store.catalogue.count_articles(matching, within)
 
     def languages(self) -> list[str]:
         """The languages of the articles, those of most articles first."""
-        return self._catalogue.languages()
+        return self._store.catalogue.languages()
 
     def article(self, article_id: str) -> Article:
         """One article with its text.
@@ -424,11 +414,11 @@ class Assistant:
 
     def feeds(self) -> list[FeedSummary]:
         """The feeds that were added or followed, by address."""
-        return feeds.feeds(self._store)
+        return feeds.feeds(self._ingestion)
 
     def unfollow(self, url: str) -> None:
         """Follows a feed no longer; see `feeds.unfollow`."""
-        feeds.unfollow(self._store, url)
+        feeds.unfollow(self._ingestion, url)
 
     def preview(self, url: str) -> Incoming:
         """The article at an address as it would be added; nothing is written.
@@ -519,7 +509,7 @@ class Assistant:
 
     def _suggest(self) -> list[str]:
         articles = [
-            self.article(found.id) for found in self._catalogue.articles(limit=SUGGEST_FROM)
+            self.article(found.id) for found in self._store.catalogue.articles(limit=SUGGEST_FROM)
         ]
         return suggest(articles, self._lexical.abbreviations())
 

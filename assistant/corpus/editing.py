@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assistant.corpus.incoming import version_of
 from assistant.corpus.indexing import Index
-from assistant.corpus.plan import Change, Plan, with_near_duplicates
+from assistant.corpus.plan import Change, Plan
 from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Article, Passage
 from assistant.sources.corrections import Corrected, Correction, correct_file
@@ -47,7 +47,7 @@ class Editor:
 
     def details(self, article: Article) -> Details:
         """All that is known of an article; its file is read again."""
-        record = self.index.catalogue.record(article.path)
+        record = self.index.store.catalogue.record(article.path)
         origin = record.origin if record is not None else ""
         date_from = version = problem = ""
         try:
@@ -76,15 +76,15 @@ class Editor:
         name, content = pasted_file(text, **facts)
         article = parse_article(content, name)
         with self.index.store.writing():
-            same = self.index.catalogue.record(article.digest, "digest")
+            same = self.index.store.catalogue.record(article.digest, "digest")
             if same is not None:
                 return Change("unchanged", same.path, article_id=same.id)
-            older = self.index.catalogue.record(article.id, "id") if article.url else None
+            older = self.index.store.catalogue.record(article.id, "id") if article.url else None
             path = older.path if older else self.index.corpus.free_path(name)
             self.index.corpus.write(path, content)
             plan = self.index.plan(only=[path])
             self.index.apply(plan)
-        (change,) = with_near_duplicates(plan, self.index.copies).changes
+        (change,) = self.index.with_near_duplicates(plan).changes
         if change.kind == "failed":
             raise ArticleError(path, change.error)
         return change
@@ -124,7 +124,7 @@ class Editor:
         if path != article.path:
             path = corpus.free_path(path)
         found = parse_article(corrected.content, path)
-        other = self.index.catalogue.record(found.id, "id")
+        other = self.index.store.catalogue.record(found.id, "id")
         if other is not None and other.id != article.id:
             problem = f"another article, {other.path}, has this address: {found.id}"
             raise ArticleError(article.path, problem, "give it another address, or remove one")
@@ -133,7 +133,7 @@ class Editor:
         corpus.write(path, corrected.content)
         if path != article.path:
             corpus.set_aside(article.path, self.aside)
-        record = self.index.catalogue.record(article.path)
+        record = self.index.store.catalogue.record(article.path)
         stamp = corpus.stat(corpus.root / path).stamp
         change = Change(
             "changed", path, found, found.digest, found.id, previous_id=article.id, stamp=stamp

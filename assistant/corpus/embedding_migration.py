@@ -11,7 +11,6 @@ from assistant.errors import AssistantError, Stopped
 from assistant.models.embedding import Embedder
 from assistant.schema import Progress, ShowProgress, ShowWaiting
 from assistant.store.active_model import described
-from assistant.store.embeddings import digest_of
 
 
 def forget_incomplete(index: Index) -> int:
@@ -19,10 +18,10 @@ def forget_incomplete(index: Index) -> int:
     process adds them that cannot load that model; returns how many. The caller holds
     `Database.writing`.
     """
-    answering = index.embeddings.answering_model()
+    answering = index.store.embeddings.answering_model()
     if answering is None or index.models.switching_to() is not None:
         return 0
-    incomplete = index.embeddings.articles_without_vectors(answering.fingerprint)
+    incomplete = index.store.embeddings.articles_without_vectors(answering.fingerprint)
     if incomplete:
         index.store.forget_recipes(incomplete)
     return len(incomplete)
@@ -62,7 +61,7 @@ def switch(
             _fill(index, embedder, progress, stopped)
             if stopped.is_set():
                 return
-            index.embeddings.switch(described(embedder))
+            index.store.embeddings.switch(described(embedder))
     index.chroma.follow()
 
 
@@ -70,14 +69,10 @@ def _fill(
     index: Index, embedder: Embedder, progress: ShowProgress | None, stopped: threading.Event
 ) -> None:
     """Makes the vectors that passages lack of a model."""
-    embeddings, model = index.embeddings, embedder.fingerprint
-    done, total, last = 0, embeddings.texts_without_vectors(model), 0
-    while batch := embeddings.passages_without_vectors(model, last, BATCH_PASSAGES):
-        if stopped.is_set():
-            return
-        texts = {digest_of(p.embedded_text): p.embedded_text for p in batch}
-        embeddings.put_vectors(model, list(texts), embedder.encode(list(texts.values())))
-        last, done = batch[-1].number, done + len(texts)
+    done, total = 0, index.store.embeddings.texts_without_vectors(embedder.fingerprint)
+    made = index.store.embeddings.fill(embedder, BATCH_PASSAGES)
+    while not stopped.is_set() and (count := next(made, 0)):
+        done += count
         if progress is not None:
             progress(Progress(done, max(total, done), "passages for the new model"))
 

@@ -23,8 +23,7 @@ from assistant.sources.remote.feed import (
     poll,
 )
 from assistant.sources.remote.fetch import Fetched, StatusError, UnreachableError
-from assistant.store.catalogue import Catalogue
-from assistant.store.database import Database
+from assistant.store.store import Store
 
 TRIES = 3
 """How often an article is fetched that cannot be read. Any reason may pass: pages are listed before
@@ -40,21 +39,23 @@ class FeedReader:
     """Asks feeds and fetches their articles; for one thread, which is not the writer meanwhile.
 
     Args:
+        every: seconds between two requests to a feed; half an hour unless given.
         clock: seconds since the epoch.
         sleep: waits for so many seconds.
     """
 
     def __init__(
         self,
-        database: Database,
-        catalogue: Catalogue,
+        store: Store,
         limits: Limits,
         *,
+        every: float | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self.subscriptions = Subscriptions(database)
-        self._catalogue = catalogue
+        self.subscriptions = Subscriptions(store)
+        self._catalogue = store.catalogue
+        self._every = INTERVAL if every is None else every
         self._clock = clock
         sleep = sleep or time.sleep
         self._get = getter(limits)
@@ -77,7 +78,7 @@ class FeedReader:
         page = self._get(url, etag=known.poll.etag, modified=known.poll.modified)
         return self._answered(known, page) if _feed_or_same(page) else from_page(page)
 
-    def find(self, url: str, every: float = INTERVAL) -> Subscription:
+    def find(self, url: str) -> Subscription:
         """The feed at an address, or the one that the page there names, with what is new in it.
 
         Raises:
@@ -89,20 +90,22 @@ class FeedReader:
             return known[url]
         page = self._polite.get(url)
         if _feed_or_same(page):
-            return self._answered(Subscription(url), page, every)
+            return self._answered(Subscription(url), page)
         named = _named_feed(page)
         if named in known:
             return known[named]
         polite = self._polite if page.private else self._on_the_web
-        return self._answered(Subscription(named), polite.get(named), every)
+        return self._answered(Subscription(named), polite.get(named))
 
-    def poll(self, feed: Subscription, every: float) -> Subscription:
+    def poll(self, feed: Subscription) -> Subscription:
         """The feed after it was asked, if it is due; `Poll.problem` tells what went wrong."""
-        entries, state = poll(feed.url, feed.poll, self._polite, clock=self._clock, every=every)
+        entries, state = poll(
+            feed.url, feed.poll, self._polite, clock=self._clock, every=self._every
+        )
         return self._keep(feed, state, entries)
 
-    def _answered(self, feed: Subscription, page: Fetched, every: float = INTERVAL) -> Subscription:
-        entries, state = new_entries(feed.poll, page, self._clock(), every=every)
+    def _answered(self, feed: Subscription, page: Fetched) -> Subscription:
+        entries, state = new_entries(feed.poll, page, self._clock(), every=self._every)
         return self._keep(feed, state, entries)
 
     def _keep(self, feed: Subscription, state: Poll, entries: tuple[Entry, ...]) -> Subscription:

@@ -12,7 +12,6 @@ from assistant.corpus.ingestion import Ingestion
 from assistant.corpus.pace import Pace
 from assistant.corpus.plan import Change, Plan, failed
 from assistant.errors import ArticleError, SettingsError, Stopped
-from assistant.store.database import Database
 
 if TYPE_CHECKING:
     from assistant.corpus.subscriptions import Subscription
@@ -39,17 +38,17 @@ class FeedSummary:
     """Articles that it has listed and that could not be fetched yet."""
 
 
-def feeds(database: Database) -> list[FeedSummary]:
+def feeds(ingestion: Ingestion) -> list[FeedSummary]:
     """The feeds that were added or followed, by address."""
     from assistant.corpus.subscriptions import Subscriptions
 
     return [
         FeedSummary(f.url, f.followed, f.next_time, f.poll.problem, len(f.wanted))
-        for f in Subscriptions(database).all().values()
+        for f in Subscriptions(ingestion.index.store).all().values()
     ]
 
 
-def unfollow(database: Database, url: str) -> None:
+def unfollow(ingestion: Ingestion, url: str) -> None:
     """Notes that a feed is not followed any longer; its articles stay.
 
     Raises:
@@ -57,7 +56,7 @@ def unfollow(database: Database, url: str) -> None:
     """
     from assistant.corpus.subscriptions import Subscriptions
 
-    if not Subscriptions(database).mark(url, followed=False):
+    if not Subscriptions(ingestion.index.store).mark(url, followed=False):
         raise SettingsError(url, "is no feed that is known", "`assistant feeds` lists them")
 
 
@@ -89,18 +88,19 @@ class _Followed:
 
     def __init__(self, ingestion: Ingestion, pace: Pace) -> None:
         from assistant.corpus.feed_reader import FeedReader
-        from assistant.sources.remote.feed import INTERVAL
 
-        self.ingestion = ingestion
-        self.pace = pace
-        self.every = INTERVAL if pace.every is None else pace.every
-        if self.every < SHORTEST:
+        if pace.every is not None and pace.every < SHORTEST:
             problem = f"is less than {SHORTEST / 60:.0f} minutes"
             subject = "the time between two questions to a feed"
             raise SettingsError(subject, problem, "make it longer")
-        index = ingestion.index
+        self.ingestion = ingestion
+        self.pace = pace
         self.reader = FeedReader(
-            index.store, index.catalogue, ingestion.limits, clock=pace.clock, sleep=pace.wait
+            ingestion.index.store,
+            ingestion.limits,
+            every=pace.every,
+            clock=pace.clock,
+            sleep=pace.wait,
         )
         self.subscriptions = self.reader.subscriptions
         self.urls: set[str] = set()
@@ -134,7 +134,7 @@ class _Followed:
         for url in urls:
             self.pace.go_on()
             try:
-                feed = self.reader.find(url, self.every)
+                feed = self.reader.find(url)
             except ArticleError as error:
                 yield Plan((failed(error),))
                 continue
@@ -146,7 +146,7 @@ class _Followed:
         """Asks one feed, if it is due, and adds what it lists and the corpus lacks."""
         before = feed.poll
         if before.next_time <= self.pace.clock():
-            feed = self.reader.poll(feed, self.every)
+            feed = self.reader.poll(feed)
         after = feed.poll
         if after.gone:
             self.subscriptions.mark(feed.url, followed=False)

@@ -1,4 +1,4 @@
-"""What a person adds, on its way into the corpus: files, folders, lists, archives, pages, feeds.
+"""Articles on their way into the corpus: out of files, folders, lists, archives and pages.
 
 Text and Markdown stay as they are; everything else becomes Markdown with front matter that a person
 can read and correct.
@@ -60,7 +60,7 @@ def version_of(content: bytes) -> str:
 
 
 def is_address(source: Path | str) -> bool:
-    """Whether it is to be fetched from the web."""
+    """Whether a source is to be fetched from the web."""
     return str(source).lower().startswith(("http://", "https://"))
 
 
@@ -131,7 +131,7 @@ def from_page(page: "Fetched", published: str | None = None) -> Incoming:
     """The article of a page.
 
     Args:
-        published: what a feed says of it, for a page that does not say.
+        published: the date that a feed gives, for a page that gives none.
 
     Raises:
         ArticleError: the page holds no article; names its address.
@@ -164,7 +164,7 @@ def _own_address(stated: str | None, fetched: str) -> str | None:
 
 
 class Places:
-    """Where incoming articles go: over their older version, or under a name that is free.
+    """Where incoming articles go: over their older version, or under a free name.
 
     Args:
         catalogue: what is indexed; asked for each article, since it may hold very many.
@@ -179,7 +179,7 @@ class Places:
         self._taken: set[str] = set() if taken is None else taken
 
     def same(self, incoming: Incoming) -> tuple[str, str] | None:
-        """Path and id of an article with the same content; None if there is none."""
+        """Path and id of an article with the same content, if there is one."""
         digest = incoming.article.digest
         if digest in self._by_digest:
             return self._by_digest[digest]
@@ -195,7 +195,7 @@ class Places:
         return None if found in self._taken else found
 
     def _path(self, put: dict[str, str], key: RecordKey, value: str) -> str | None:
-        """The path of what was put here, or else of what is indexed."""
+        """The path of what this import has put, or else of what is indexed."""
         if not value:
             return None
         record = None if value in put else self._catalogue.record(value, key)

@@ -14,9 +14,8 @@ from assistant.corpus.plan import Change, Plan, decide
 from assistant.errors import ArticleError
 from assistant.schema import Article, Passage, Progress, ShowProgress
 from assistant.store.active_model import Models
-from assistant.store.catalogue import Catalogue, Record
+from assistant.store.catalogue import Record
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.embeddings import Embeddings
 from assistant.store.near_duplicates import Copies
 from assistant.store.store import Entry, Move, Store
 from assistant.text.abbreviations import mine_abbreviations
@@ -37,8 +36,6 @@ class Index:
 
     corpus: Corpus
     store: Store
-    catalogue: Catalogue
-    embeddings: Embeddings
     copies: Copies
     chroma: ChromaFollower
     models: Models
@@ -55,17 +52,23 @@ class Index:
         Args:
             only: looks at no other paths, and finds nothing missing.
         """
-        records = self.catalogue.records(only)
+        records = self.store.catalogue.records(only)
         if only is not None:
             return decide(self.corpus, records, self.recipe, only, self._holder)
         plan = decide(self.corpus, records, self.recipe)
         other = self.models.switching_to()
-        lacking = self.embeddings.texts_without_vectors(other.fingerprint) if other else 0
+        lacking = self.store.embeddings.texts_without_vectors(other.fingerprint) if other else 0
         return replace(plan, lacking=lacking)
 
     def _holder(self, article_id: str) -> str | None:
-        record = self.catalogue.record(article_id, "id")
+        record = self.store.catalogue.record(article_id, "id")
         return record.path if record else None
+
+    def with_near_duplicates(self, plan: Plan) -> Plan:
+        """The plan after it was carried out, each article with the near-duplicates before it."""
+        found = self.copies.before([change.article_id for change in plan.of("new", "changed")])
+        changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
+        return replace(plan, changes=tuple(changes))
 
     def apply(
         self,
@@ -90,7 +93,7 @@ class Index:
         Args:
             progress: told how many of many new passages Chroma has.
         """
-        self.embeddings.forget_unused_vectors()
+        self.store.embeddings.forget_unused_vectors()
         self.chroma.catch_up(progress)
 
     def put(
@@ -106,7 +109,7 @@ class Index:
         work = plan.of("new", "changed")
         # What an older program indexed, or one that was killed.
         self.copies.follow(None if work else progress)
-        records = self.catalogue.records([change.path for change in plan.changes])
+        records = self.store.catalogue.records([change.path for change in plan.changes])
         # A file that was corrected or renamed still comes from where it came from.
         origins = {path: record.origin for path, record in records.items()} | dict(origins or {})
         self.models.settle()
@@ -138,7 +141,7 @@ class Index:
             self.store.restamp(new)
 
     def _move(self, change: Change) -> Move:
-        record = self.catalogue.record(change.previous_id, "id")
+        record = self.store.catalogue.record(change.previous_id, "id")
         origin = record.origin if record else ""
         return Move(change.previous_id, change.article_id, change.path, change.stamp, origin)
 

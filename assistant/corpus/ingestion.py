@@ -21,7 +21,7 @@ from assistant.corpus.incoming import (
     version_of,
 )
 from assistant.corpus.indexing import Index
-from assistant.corpus.plan import Change, Plan, ShowPlan, failed, with_near_duplicates
+from assistant.corpus.plan import Change, Plan, ShowPlan, failed
 from assistant.errors import ArticleError, Stopped
 from assistant.schema import Progress, ShowProgress, ShowWaiting
 
@@ -71,7 +71,7 @@ class Ingestion:
             if show is not None:
                 show(plan)
             self.index.apply(plan, progress=progress)
-        return with_near_duplicates(plan, self.index.copies)
+        return self.index.with_near_duplicates(plan)
 
     def add(
         self,
@@ -120,13 +120,13 @@ class Ingestion:
             others += plan_of_url.changes
             notes += plan_of_url.notes
         changes = (*sorted(indexed, key=lambda change: change.path), *others)
-        return with_near_duplicates(Plan(changes, tuple(notes)), self.index.copies)
+        return self.index.with_near_duplicates(Plan(changes, tuple(notes)))
 
     def _add_address(self, url: str, meter: "_Meter", waiting: ShowWaiting | None) -> Plan:
         """Adds the article at an address, or those that a feed there lists as they are fetched."""
         from assistant.corpus.feed_reader import FeedReader  # on use, as in `page_at`
 
-        reader = FeedReader(self.index.store, self.index.catalogue, self.limits)
+        reader = FeedReader(self.index.store, self.limits)
         try:
             feed = reader.look(url)
         except ArticleError as error:
@@ -154,16 +154,16 @@ class Ingestion:
             indexed = chunk.add([incoming], meter)
             if indexed:
                 self.index.finish()
-        (change,) = with_near_duplicates(Plan((*indexed, *chunk.others)), self.index.copies).changes
+        (change,) = self.index.with_near_duplicates(Plan((*indexed, *chunk.others))).changes
         return change
 
     def foresee(self, incoming: Incoming) -> Change:
         """What `add_one` would do: the article is new, replaces an older version, or is there
         already; with its near-duplicates. Nothing is written.
         """
-        places, article = Places(self.index.catalogue), incoming.article
+        places, article = Places(self.index.store.catalogue), incoming.article
         same = places.same(incoming)
-        older = None if same else self.index.catalogue.record(places.older(incoming) or "")
+        older = None if same else self.index.store.catalogue.record(places.older(incoming) or "")
         if same is not None:
             change = Change("unchanged", same[0], article_id=same[1])
         elif older is not None:
@@ -195,7 +195,7 @@ class _Chunk:
 
     def __init__(self, index: Index, taken: set[str]) -> None:
         self._index = index
-        self._places = Places(index.catalogue, taken)
+        self._places = Places(index.store.catalogue, taken)
         self._origins: dict[str, str] = {}
         self._writes: dict[str, bytes] = {}
         self._before: dict[str, bytes | None] = {}
@@ -261,7 +261,7 @@ class _Chunk:
 
     def _is_indexed(self, path: str) -> bool:
         """Whether the index holds a file as it is now."""
-        corpus, record = self._index.corpus, self._index.catalogue.record(path)
+        corpus, record = self._index.corpus, self._index.store.catalogue.record(path)
         return record is not None and record.stamp == corpus.stat(corpus.root / path).stamp
 
 

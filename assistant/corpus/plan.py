@@ -9,7 +9,6 @@ from assistant.corpus.folder import Corpus, Found
 from assistant.errors import ArticleError
 from assistant.schema import Article, Copy
 from assistant.store.catalogue import Record
-from assistant.store.near_duplicates import Copies
 
 KEPT_CHARACTERS = 10_000_000
 """Characters of articles that a plan holds; the rest are read a second time when they are indexed.
@@ -212,10 +211,3 @@ def _compare(
 
 def _change(kind: ChangeKind, file: Found, article_id: str) -> Change:
     return Change(kind, file.path, article_id=article_id, stamp=file.stamp)
-
-
-def with_near_duplicates(plan: Plan, copies: Copies) -> Plan:
-    """The plan after it was carried out, each article with the near-duplicates before it."""
-    found = copies.before([change.article_id for change in plan.of("new", "changed")])
-    changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
-    return replace(plan, changes=tuple(changes))

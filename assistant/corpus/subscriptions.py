@@ -58,7 +58,7 @@ class Subscriptions:
     def all(self) -> dict[str, Subscription]:
         """The feeds that were asked, by address."""
         rows = self._database.rows("SELECT url, followed, state FROM feeds ORDER BY url")
-        return {url: _from_json(url, bool(followed), state) for url, followed, state in rows}
+        return {url: _from_json(state, url, followed=bool(f)) for url, f, state in rows}
 
     def mark(self, url: str, *, followed: bool) -> bool:
         """Notes whether a feed is followed; False if there is no such feed."""
@@ -76,7 +76,7 @@ class Subscriptions:
             )
 
 
-def _from_json(url: str, followed: bool, state: str) -> Subscription:
+def _from_json(state: str, url: str, *, followed: bool) -> Subscription:
     kept = json.loads(state)
     seen = kept["poll"]["seen"]
     if isinstance(seen, list):  # until 2026-11-25 the addresses alone

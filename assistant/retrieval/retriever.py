@@ -15,7 +15,6 @@ from assistant.models.rerankers import Reranker
 from assistant.retrieval.query import Query
 from assistant.retrieval.spelling import corrected
 from assistant.schema import Filter, Passage, ScoredPassage
-from assistant.store.catalogue import Catalogue
 from assistant.store.full_text import LexicalIndex
 from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
@@ -110,7 +109,6 @@ class Retriever:
         reranker: Reranker | None = None,
     ) -> None:
         self.store = store
-        self.catalogue = Catalogue(store)
         self.lexical = lexical
         self.vectors = vectors
         self.answering = answering
@@ -212,8 +210,8 @@ class Retriever:
         return self._allowed.get(within, lambda: self._look_up(within))
 
     def _look_up(self, within: Filter) -> _Allowed:
-        numbers = self.catalogue.numbers_within(within)
-        enough = 2 * DEPTH * self.catalogue.counts()[1] // max(len(numbers), 1)
+        numbers = self.store.catalogue.numbers_within(within)
+        enough = 2 * DEPTH * self.store.catalogue.counts()[1] // max(len(numbers), 1)
         return _Allowed(numbers, enough)
 
     def _dense(

@@ -1,4 +1,4 @@
-"""The embedding models of an index: the one that answers questions, and the one that is to.
+"""The embedding models of an index: the one that answers now, and the one wanted in its place.
 
 Vectors of different models are never compared. So a question is encoded by the model that the store
 names, whatever the settings say. Where they choose another, `corpus.embedding_migration` makes that
@@ -31,19 +31,19 @@ class Models:
         self._reason = ""
 
     def answering(self) -> Embedder:
-        """Encodes the questions: the model of the store's vectors, loaded by its name.
+        """The model that encodes questions: that of the store's vectors, loaded by its name.
 
-        The chosen one where that cannot be loaded any more: of its vectors there may be few or
-        none, so that mostly words are compared; `problem` says so.
+        The chosen one where that can no longer be loaded: few passages or none have a vector of it,
+        so that mostly words are compared; `problem` says so.
         """
         kept = self._embeddings.answering_model()
         return (kept and self._load(kept)) or self._chosen
 
     def wanted(self) -> Embedder:
-        """The model that the passages are to have vectors of.
+        """The model whose vectors the passages should have.
 
         The chosen one, unless another process has switched to yet another since this one began:
-        who was started last knows best, and two running processes do not switch to and fro.
+        the process that was started last knows best, and two do not switch back and forth.
         """
         kept = self._embeddings.answering_model()
         before = self._before.fingerprint if self._before else ""
@@ -62,12 +62,12 @@ class Models:
         return self._embeddings.embed(texts, wanted)
 
     def switching_to(self) -> Embedder | None:
-        """The model that is to answer in place of the present one; None where that one is."""
+        """The model that should answer instead of the present one; None if that is wanted."""
         kept, wanted = self._embeddings.answering_model(), self.wanted()
         return wanted if kept is not None and kept.fingerprint != wanted.fingerprint else None
 
     def problem(self) -> str:
-        """What keeps the vectors from being searched, with the remedy; empty if nothing does."""
+        """Why the vectors cannot be searched, with the remedy; empty if they can."""
         kept = self._embeddings.answering_model()
         if kept is None or self._load(kept) is not None:
             return ""
@@ -78,8 +78,7 @@ class Models:
         )
 
     def settle(self) -> None:
-        """Notes which model answers an index without passages, and under which name it is loaded.
-
+        """Notes the model that answers, if there are no passages yet, or its name, if that is new.
         The caller holds `Database.writing`.
         """
         self._embeddings.name_model(described(self.wanted()))
@@ -91,7 +90,7 @@ class Models:
             return self._loaded[kept.fingerprint]
 
     def _by_name(self, kept: AnsweringModel) -> Embedder | None:
-        """The model if it is still where it was, with the same weights; nothing is downloaded."""
+        """The model, if it is still there with the same weights; nothing is downloaded."""
         # An index of format 1 does not name its model: a hub's fingerprint is its name.
         names = [kept.name] if kept.name else [*PACKAGED, kept.fingerprint]
         self._reason = "it is gone, or has other weights"
@@ -107,7 +106,7 @@ class Models:
 
 
 def described(embedder: Embedder) -> AnsweringModel:
-    """How another process finds the model again; without a name where a program brought it."""
+    """What another process needs to load the model; without a name where a program brought it."""
     name = getattr(embedder, "name", "")
     precision: Precision = getattr(embedder, "precision", "auto")
     return AnsweringModel(embedder.fingerprint, model_path(name), precision)

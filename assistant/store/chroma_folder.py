@@ -95,6 +95,15 @@ class ChromaFolder:
             return False
         return state.files == _digests(self.path / state.folder)
 
+    def problem(self) -> str:
+        """What is wrong with the folder as it lies on disk; empty, when all is well."""
+        state = self.state()
+        if state is None or self.is_whole(state):
+            return ""
+        if not state.open:
+            return "its files are not as they were left"
+        return "" if self.owned else "was not closed by the process that wrote it"
+
     def new(self) -> str:
         """Makes a folder; returns its name, which none had before: Chroma may hold an old client of
         a path in its cache.

@@ -165,18 +165,10 @@ class ChromaFollower:
         Raises:
             StoreError: Chroma's folder cannot be written.
         """
-        with self._following:
-            owned = self._folder.owned
-            if self._closing.is_set() or not self._folder.own():
-                return None
-            state, problems = self._folder.state(), []
-            with self._errors():
-                if state is not None and state.open and not owned:
-                    problems = ["was not closed by the process that wrote it"]
-                elif state is not None and not state.open and not self._folder.is_whole(state):
-                    problems = ["its files are not as they were left"]
-                self._follow(None)
-            return problems
+        with self._following, self._errors():
+            problem = self._folder.problem()
+        found = [problem] if problem else []
+        return found if self.follow() else None
 
     def close(self) -> None:
         """Ends what is done in the background, then lets another process own Chroma."""

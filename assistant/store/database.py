@@ -32,11 +32,25 @@ MOST_KEYS = 500
 """Keys looked up by one statement: SQLite takes no more parameters than it was built for."""
 
 
-class Connection(sqlite3.Connection):
-    """A connection that is closed when its thread ends: each holds two files open."""
+Connection = sqlite3.Connection
+
+
+class _Opened:
+    """The connection of one thread, closed when the thread ends: it holds two files open, and by
+    itself would be closed when cyclic garbage is collected.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.execute("PRAGMA foreign_keys=ON")
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(AttributeError):  # it could not be opened
+            self.connection.close()
 
 
 class Database:
@@ -49,7 +63,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite3"
         self._threads = threading.local()
-        self._connections: WeakSet[Connection] = WeakSet()
+        self._opened: WeakSet[_Opened] = WeakSet()
         self._writing = threading.RLock()
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._switching = threading.Lock()
@@ -82,21 +96,11 @@ class Database:
             raise StoreError(self.path.parent, reason_of(error), remedy) from error
 
     def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self.path,
-                timeout=30,
-                isolation_level=None,
-                check_same_thread=False,
-                factory=Connection,
-            )
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            self._threads.connection = connection
-            self._connections.add(connection)
-        return connection
+        opened: _Opened | None = getattr(self._threads, "opened", None)
+        if opened is None:
+            opened = self._threads.opened = _Opened(self.path)
+            self._opened.add(opened)
+        return opened.connection
 
     def _create(self) -> None:
         if self._format() == FORMAT:
@@ -126,8 +130,8 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        for connection in list(self._connections):
-            connection.close()
+        for opened in list(self._opened):
+            opened.connection.close()
         self._threads = threading.local()
 
     @contextmanager

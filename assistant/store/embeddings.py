@@ -5,7 +5,7 @@ cut, moved or added again. Vectors of different models lie beside each other and
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
@@ -193,16 +193,20 @@ class Embeddings:
         rows = self.database.rows(f"SELECT count(DISTINCT p.digest) {_LACKING}", (model,))
         return int(rows[0][0])
 
-    def passages_without_vectors(self, model: str, above: int, limit: int) -> list[Passage]:
-        """The first passages with a number above the one given that have no vector of this model,
-        in order; their article is not named.
+    def fill(self, embedder: Embedder, limit: int) -> Iterator[int]:
+        """Makes the vectors that passages lack of a model, of so many passages at once; how many,
+        after each commit.
         """
-        rows = self.database.rows(
-            f"""SELECT '', p.position, p.start, p."end", p.text, p.heading, p.number {_LACKING}
-                AND p.number > ? ORDER BY p.number LIMIT ?""",
-            (model, above, limit),
-        )
-        return [Passage(*row) for row in rows]
+        select = f"""SELECT '', p.position, p.start, p."end", p.text, p.heading, p.number {_LACKING}
+                     AND p.number > ? ORDER BY p.number LIMIT ?"""
+        last, model = 0, embedder.fingerprint
+        while rows := self.database.rows(select, (model, last, limit)):
+            texts = [Passage(*row).embedded_text for row in rows]
+            by_digest = {digest_of(text): text for text in texts}
+            vectors = embedder.encode(list(by_digest.values()))
+            self.put_vectors(model, list(by_digest), vectors)
+            last = rows[-1][-1]
+            yield len(by_digest)
 
 
 def insert_model(connection: Connection, fingerprint: str) -> None:

@@ -1,8 +1,8 @@
-"""The lexical index: BM25 and vocabulary of the full-text tables that the store keeps.
+"""The lexical index: BM25 and vocabulary of the store's full-text tables.
 
-SQLite's FTS5 with Porter stems for English and the terms of `terms.analysed` for other languages,
+SQLite's FTS5 with Porter stems for English and the terms of `tokens.analysed` for other languages,
 written in the same transaction as the passages, so that it never lags behind them. Heading and text
-weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 2026-11-24).
+have the same weight: the best of 0 to 4 times on training questions (eval/LOG.md, 2026-11-24).
 """
 
 import json
@@ -19,11 +19,9 @@ class LexicalIndex:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._vocabulary: PerGeneration[str, dict[str, list[str]]]
-        self._vocabulary = PerGeneration(database.generation)
-        self._languages: PerGeneration[str, list[str]] = PerGeneration(database.generation)
-        self._abbreviations: PerGeneration[str, dict[str, str]]
-        self._abbreviations = PerGeneration(database.generation)
+        self._vocabulary = PerGeneration[str, dict[str, list[str]]](database.generation)
+        self._languages = PerGeneration[str, list[str]](database.generation)
+        self._abbreviations = PerGeneration[str, dict[str, str]](database.generation)
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -31,7 +29,7 @@ class LexicalIndex:
         """(passage number, BM25 score, higher is better) of the best passages, best first.
 
         Args:
-            expression: FTS5 syntax, every term already quoted; `retrieval` makes it.
+            expression: FTS5 syntax, every term quoted by the caller.
             among: only these passages.
         """
         # The plus keeps SQLite from looking each number up by itself: that takes seconds.
@@ -45,7 +43,7 @@ class LexicalIndex:
         return [(int(number), float(score)) for number, score in rows]
 
     def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
-        """In how many passages each stem occurs; 0 where it does not."""
+        """The number of passages in which each stem occurs."""
         found = dict.fromkeys(stems, 0)
         for term in found:
             rows = self._database.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
@@ -53,8 +51,8 @@ class LexicalIndex:
         return found
 
     def languages(self) -> list[str]:
-        """The languages besides English in which some passages are analysed; "" for those that have
-        letters of another script, but no stemmer.
+        """The languages besides English in which passages are analysed; "" stands for all that have
+        letters of another script but no stemmer.
         """
         return self._languages.get("", self._analysed_languages)
 
@@ -66,10 +64,10 @@ class LexicalIndex:
         return sorted({code if code in STEMMERS else "" for (code,) in rows})
 
     def vocabulary(self, ending: str = "") -> list[str]:
-        """All stems, the most frequent first; those of other languages in Latin letters apart.
+        """All stems, the most frequent first, without those of other languages in Latin letters.
 
         Args:
-            ending: of the terms of one of the latter, which are given without it (`terms.ending`).
+            ending: that of a language's terms (`tokens.ending`): gives those, without the ending.
         """
         return self._vocabulary.get("", self._terms).get(ending, [])
 
@@ -84,7 +82,7 @@ class LexicalIndex:
         return terms
 
     def word_of(self, wanted: str) -> str:
-        """A whole word with this stem, as some article writes it, in lower case."""
+        """A whole word with this stem from some article, in lower case."""
         rows = self._database.rows(
             """SELECT p.heading || ' ' || p.text, a.language FROM lexical
                JOIN passages p ON p.number = lexical.rowid JOIN articles a ON a.number = p.article

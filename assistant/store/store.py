@@ -5,18 +5,20 @@ article wholly old or wholly new. Each transaction bumps `generation`, by which 
 notice it. Passage numbers grow and are never reused: what another index has not seen yet are the
 numbers above its highest, and a number that no longer exists is a passage that is gone.
 
-`Catalogue` lists what the file holds and `Embeddings` keeps its vectors.
+`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from assistant.errors import StoreError
 from assistant.models.embedding import Vectors
 from assistant.schema import Article, Passage
+from assistant.store.catalogue import Catalogue
 from assistant.store.database import BUMP, Connection, Database
-from assistant.store.embeddings import digest_of, insert_model, insert_vectors
+from assistant.store.embeddings import Embeddings, digest_of, insert_model, insert_vectors
 from assistant.text.tokens import analysed, count_words
 
 _PASSAGE = """SELECT a.id, p.position, p.start, p."end", p.text, p.heading, p.number
@@ -54,6 +56,11 @@ class Move:
 
 class Store(Database):
     """The articles of one database; any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.catalogue = Catalogue(self)
+        self.embeddings = Embeddings(self)
 
     # ---- writing ----------------------------------------------------------------------------
 

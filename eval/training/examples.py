@@ -24,7 +24,6 @@ from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedde
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.embeddings import Embeddings
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
@@ -107,8 +106,8 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "training", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
-    embeddings = Embeddings(store)
-    vectors = VectorIndex(embeddings, ChromaFollower(embeddings, folder / "chroma"))
+    chroma = ChromaFollower(store.embeddings, folder / "chroma")
+    vectors = VectorIndex(store.embeddings, chroma)
     return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 

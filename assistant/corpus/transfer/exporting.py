@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO
 
 from assistant.corpus.folder import Corpus
-from assistant.corpus.incoming import version_of
 from assistant.corpus.transfer.manifest import (
     ARTICLES,
     FORMAT,
@@ -25,7 +24,6 @@ from assistant.corpus.transfer.manifest import (
 )
 from assistant.errors import ArticleError, CorpusError, os_errors
 from assistant.schema import Progress, ShowProgress
-from assistant.store.catalogue import Catalogue
 from assistant.store.store import Store
 
 
@@ -53,7 +51,7 @@ def export_corpus(
             file.flush()
             os.fsync(file.fileno())
         part.rename(target)
-    articles, passages = Catalogue(store).counts()
+    articles, passages = store.catalogue.counts()
     return Transfer(str(target), files, articles, passages, target.stat().st_size, left_out)
 
 
@@ -67,10 +65,9 @@ def _pack(
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
         size = snapshot.stat().st_size
         with snapshot.open("rb") as source:
-            digest = file_digest(source, partial(blake2b, digest_size=16)).hexdigest()
+            entries[STORE] = Entry(size, _digest(source))
             source.seek(0)
             archive.addfile(_member(STORE, size), source)
-        entries[STORE] = Entry(size, digest)
         for done, seen in enumerate(found, start=1):
             try:
                 content = corpus.content(seen.path)
@@ -79,7 +76,7 @@ def _pack(
                 continue
             stamp = corpus.stat(corpus.root / seen.path).stamp
             modified = int(stamp.partition(":")[2] or 0) if stamp == seen.stamp else 0
-            entry = Entry(len(content), version_of(content), modified)
+            entry = Entry(len(content), _digest(io.BytesIO(content)), modified)
             entries[ARTICLES + seen.path] = entry
             archive.addfile(_member(ARTICLES + seen.path, entry.size), io.BytesIO(content))
             if progress is not None:
@@ -89,6 +86,10 @@ def _pack(
         content = manifest.encode("utf-8", "surrogateescape")
         archive.addfile(_member(MANIFEST, len(content)), io.BytesIO(content))
     return len(entries) - 1, tuple(left_out)
+
+
+def _digest(file: IO[bytes]) -> str:
+    return file_digest(file, partial(blake2b, digest_size=16)).hexdigest()  # type: ignore[arg-type]
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

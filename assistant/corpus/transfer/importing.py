@@ -30,7 +30,6 @@ from assistant.corpus.transfer.manifest import (
 )
 from assistant.errors import CorpusError, StoreError, os_errors
 from assistant.schema import Progress, ShowProgress
-from assistant.store.catalogue import Catalogue, Record
 from assistant.store.chroma_folder import STATE
 from assistant.store.store import Store
 
@@ -228,14 +227,10 @@ def _settle(
             problems = store.check()
             if problems or store.schema() != expected:
                 raise _refused(source, "holds an index that is damaged, or not ours")
-            catalogue = Catalogue(store)
-            records = catalogue.records()
-            odd = next((path for path in records if not _is_plain(path)), None)
-            if odd is not None:
-                raise _refused(source, f"holds an article with an odd path: {odd!r}")
+            stamps = _new_stamps(source, corpus, store, entries)
             store.forget_meta(STATE)
-            store.restamp(_new_stamps(corpus, records, entries))
-            return catalogue.counts()
+            store.restamp(stamps)
+            return store.catalogue.counts()
         finally:
             store.close()
     except StoreError as error:
@@ -243,14 +238,15 @@ def _settle(
 
 
 def _new_stamps(
-    corpus: Path, records: Mapping[str, Record], entries: Mapping[str, Entry]
+    source: Path, corpus: Path, store: Store, entries: Mapping[str, Entry]
 ) -> dict[str, str]:
     """Stamps of the files that were indexed as they were exported, by article: not every disk keeps
     nanoseconds.
     """
-    files = Corpus(corpus, 0)
-    stamps = {}
-    for path, record in records.items():
+    files, stamps = Corpus(corpus, 0), {}
+    for path, record in store.catalogue.records().items():
+        if not _is_plain(path):
+            raise _refused(source, f"holds an article with an odd path: {path!r}")
         entry = entries.get(ARTICLES + path)
         if entry is not None and entry.stamp == record.stamp:
             stamps[record.id] = files.stat(corpus / path).stamp
