@@ -9,8 +9,7 @@ from assistant.assistant import Assistant, open_assistant
 from assistant.errors import AssistantError, StoreError
 from assistant.models.embedding import Embedder
 from assistant.settings import Settings
-from assistant.store.database import move_away
-from assistant.store.store import Store
+from assistant.store.store import Store, move_away
 
 
 @dataclass(frozen=True)

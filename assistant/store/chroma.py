@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.models.embedding import Vectors
-
 BATCH = 100
 """Rows per call. A question waits for the call at work: half of them 0.1 s, 1.3 s with 2,000 rows,
 which build no more than a seventh faster."""
@@ -46,7 +44,9 @@ class Collection:
         """The passages in it, ascending."""
         return np.sort(np.array(self._collection.get(include=[])["ids"], dtype=np.int64))
 
-    def add(self, numbers: NDArray[np.int64], vectors: Vectors) -> Iterator[NDArray[np.int64]]:
+    def add(
+        self, numbers: NDArray[np.int64], vectors: NDArray[np.float32]
+    ) -> Iterator[NDArray[np.int64]]:
         """Adds vectors, as far as it is iterated: the numbers of each batch once it is there."""
         for ids, rows in zip(_batches(numbers), _batches(vectors), strict=True):
             self._collection.add(ids=_names(ids), embeddings=rows)
@@ -57,7 +57,7 @@ class Collection:
         for ids in _batches(numbers):
             self._collection.delete(ids=_names(ids))
 
-    def nearest(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
+    def nearest(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
         """(passage number, cosine) of about the nearest passages, best first."""
         result = self._collection.query(
             query_embeddings=[vector.tolist()], n_results=limit, include=["distances"]
@@ -66,7 +66,7 @@ class Collection:
         return [(int(i), 1.0 - float(d)) for i, d in zip(result["ids"][0], distances, strict=True)]
 
     def close(self) -> None:
-        """Writes what is not written yet. A client that is not closed stays in Chroma's cache, and
+        """Closes the files. A client that is not closed stays in Chroma's cache, and
         the next one of this process for the same path would answer from it, whatever happened to
         the files since.
         """

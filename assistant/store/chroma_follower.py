@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import StoreError
-from assistant.models.embedding import Vectors
 from assistant.schema import Progress, ShowProgress
 from assistant.store.chroma import Collection, failures
 from assistant.store.chroma_folder import ChromaFolder, State
@@ -85,7 +84,7 @@ class ChromaFollower:
         return None if followed is None or followed.state.folder in self._failed else followed
 
     def nearest(
-        self, followed: Followed, vector: Vectors, limit: int
+        self, followed: Followed, vector: NDArray[np.float32], limit: int
     ) -> list[tuple[int, float]] | None:
         """(passage number, cosine) of about the nearest passages; some may be gone.
 
@@ -126,10 +125,9 @@ class ChromaFollower:
             generation: that of the store.
         """
         followed = self._followed
-        if followed is not None:
-            behind = followed.state.generation != generation
-            if behind or self.current is None:
-                self.follow_in_background()
+        if followed is None or (self.current and followed.state.generation == generation):
+            return
+        self.follow_in_background()
 
     def catch_up(self, progress: ShowProgress | None = None) -> None:
         """Follows in the background where this process owns Chroma, at once where that lacks

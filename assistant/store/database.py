@@ -6,7 +6,6 @@ WAL with ``synchronous=FULL``: 30 of 30 kills left every transaction whole or un
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -258,16 +257,6 @@ class Database:
     def generation(self) -> int:
         """Counts the committed changes, of all processes."""
         return int(self.meta("generation") or 0)
-
-
-def move_away(folder: Path) -> Path:
-    """Renames a damaged store, so that the next `Store` starts empty; returns the new name."""
-    path = folder / "store.sqlite3"
-    aside = path.with_name(f"store.damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ numbers above its highest, and a number that no longer exists is a passage that 
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,16 @@ class Store(Database):
         """Rebuilds the full-text index from the passages."""
         with self.writing(), self.transaction() as connection:
             connection.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+
+
+def move_away(folder: Path) -> Path:
+    """Renames a damaged store, so that the next `Store` starts empty; returns the new name."""
+    path = folder / "store.sqlite3"
+    aside = path.with_name(f"store.damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3")
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return aside
 
 
 def _put(connection: Connection, entry: Entry, model: str) -> None:
