@@ -17,10 +17,12 @@ _HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neigh
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What is raised when something is wrong with Chroma, its files or the disk."""
+    """What is raised when something is wrong with Chroma, its files or the disk, or when a
+    collection is searched that was closed meanwhile: that is an AttributeError.
+    """
     from chromadb.errors import ChromaError
 
-    return ChromaError, RuntimeError, ValueError, OSError
+    return ChromaError, RuntimeError, ValueError, OSError, AttributeError
 
 
 class Collection:
@@ -66,9 +68,8 @@ class Collection:
         return [(int(i), 1.0 - float(d)) for i, d in zip(result["ids"][0], distances, strict=True)]
 
     def close(self) -> None:
-        """Closes the files. A client that is not closed stays in Chroma's cache, and
-        the next one of this process for the same path would answer from it, whatever happened to
-        the files since.
+        """Closes the files. A client that is not closed stays in Chroma's cache, and the next one
+        for the same path would answer from it, whatever happened to the files since.
         """
         self._client.close()  # type: ignore[attr-defined]
 

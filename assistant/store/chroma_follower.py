@@ -220,7 +220,9 @@ class ChromaFollower:
     def _close(self, followed: Followed) -> None:
         """Closes a collection, and takes the digests of its files again, as closing may write."""
         if followed.state.folder in self._failed:
-            self._folder.mark_open(followed.state)  # and is not closed: that may fail, too
+            self._folder.mark_open(followed.state)
+            with suppress(*failures()):
+                followed.collection.close()
             return
         state = self._folder.state()
         whole = state is not None and not state.open and state.folder == followed.state.folder
