@@ -24,6 +24,10 @@ from assistant.text.tokens import analysed, count_words
 
 _PASSAGE = """SELECT a.id, p.position, p.start, p."end", p.text, p.heading, p.number
               FROM passages p JOIN articles a ON a.number = p.article"""
+_INSERT = """INSERT INTO articles (id, path, title, text, url, source, authors, published, language,
+                                   words, digest, recipe, stamp, origin)
+             VALUES (:id, :path, :title, :text, :url, :source, :authors, :published, :language,
+                     :words, :digest, :recipe, :stamp, :origin)"""
 
 
 @dataclass(frozen=True)
@@ -167,27 +171,15 @@ def _put(connection: Connection, entry: Entry, model: str) -> None:
         "DELETE FROM articles WHERE id IN (?, ?) OR path = ?",
         (article.id, entry.replaces or article.id, article.path),
     )
-    columns = {
-        "id": article.id,
-        "path": article.path,
-        "title": article.title,
-        "text": article.text,
-        "url": article.url,
-        "source": article.source,
+    facts = vars(article) | {
         "authors": json.dumps(article.authors),
-        "published": article.published,
-        "language": article.language,
         "words": count_words(article.text),
         "digest": article.digest,
         "recipe": entry.recipe,
         "stamp": entry.stamp,
         "origin": entry.origin,
     }
-    marks = ", ".join("?" * len(columns))
-    cursor = connection.execute(
-        f"INSERT INTO articles ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values())
-    )
-    number = cursor.lastrowid
+    number = connection.execute(_INSERT, facts).lastrowid
     digests = [digest_of(passage.embedded_text) for passage in entry.passages]
     rows = [
         (p.position, p.start, p.end, p.heading, p.text, analysed(p.embedded_text, article.language))
