@@ -23,14 +23,17 @@ from assistant.answering.selection import Selector
 from assistant.answering.small_talk import reply, say
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
-from assistant.corpus import watch
+from assistant.corpus import embedding_migration, feeds, watch
+from assistant.corpus.editing import Details, Editor
+from assistant.corpus.feeds import FeedSummary
 from assistant.corpus.folder import Corpus
-from assistant.corpus.incoming import Incoming, Limits
-from assistant.corpus.indexing import BackgroundSwitch, Index
-from assistant.corpus.ingestion import Details, Ingestion, ShowPlan, ShowProgress, ShowWaiting
-from assistant.corpus.plan import Change, Plan, likened
-from assistant.corpus.transfer import Transfer, export_corpus
-from assistant.corpus.watch import FeedSummary, Pace
+from assistant.corpus.incoming import Incoming, Limits, page_at
+from assistant.corpus.indexing import Index
+from assistant.corpus.ingestion import Ingestion
+from assistant.corpus.pace import Pace
+from assistant.corpus.plan import Change, Plan, ShowPlan
+from assistant.corpus.transfer.exporting import export_corpus
+from assistant.corpus.transfer.manifest import Transfer
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
@@ -49,11 +52,14 @@ from assistant.schema import (
     Order,
     Passage,
     ScoredPassage,
+    ShowProgress,
+    ShowWaiting,
     Turn,
 )
 from assistant.settings import Settings, load_settings
 from assistant.sources.corrections import Correction
 from assistant.store.active_model import Models
+from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.store.per_generation import PerGeneration
@@ -122,21 +128,22 @@ class Assistant:
         if settings.data is None:
             corpus.require()  # or a mistyped name would become an empty corpus
         self._corpus = corpus
-        self._store = Store(settings.data_folder)
-        self._models = Models(self._store, embedder)
-        self._vectors = VectorIndex(self._store, settings.data_folder / "chroma")
+        self._store = store = Store(settings.data_folder)
+        self._models = Models(store.embeddings, embedder)
+        self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
+        self._copies = Copies(store)
         self._index = Index(
-            corpus, self._store, self._vectors, self._models, settings.passage_words
+            corpus, store, self._copies, self._chroma, self._models, settings.passage_words
         )
-        self._switch = BackgroundSwitch(self._index)
-        self._ingestion = Ingestion(
-            corpus, self._store, self._index, _limits(settings), settings.data_folder / "removed"
-        )
+        self._switch = embedding_migration.BackgroundSwitch(self._index)
+        self._ingestion = Ingestion(self._index, _limits(settings))
+        self._editor = Editor(self._index, settings.data_folder / "removed")
+        self._lexical = LexicalIndex(store)
+        vectors = VectorIndex(store.embeddings, self._chroma)
         self._retriever = Retriever(
-            self._store, LexicalIndex(self._store), self._vectors, self._models.answering,
+            store, self._lexical, vectors, self._models.answering,
             settings.retrieval, settings.abbreviations, reranker,
         )  # fmt: skip
-        self._copies = Copies(self._store)
         extractive = ExtractiveAnswerer(self._store.article, self._copies)
         generative = None
         if model is not None:
@@ -169,7 +176,7 @@ class Assistant:
         """Finishes what runs in the background and closes the index."""
         self._switch.close()
         self._retriever.close()
-        self._vectors.close()
+        self._chroma.close()
         self._store.close()
 
     # ---- asking -----------------------------------------------------------------------------
@@ -212,7 +219,7 @@ class Assistant:
         if said is not None:
             yield said
             return
-        if self._store.counts()[1] == 0:
+        if self._store.catalogue.counts()[1] == 0:
             yield say(question, messages.EMPTY_CORPUS)
             return
         started = time.perf_counter()
@@ -247,11 +254,11 @@ class Assistant:
 
     def sources(self) -> list[str]:
         """The outlets of the articles, those with most articles first."""
-        return self._store.sources()
+        return self._store.catalogue.sources()
 
     def authors(self) -> list[str]:
         """The authors of the articles, those with most articles first."""
-        return self._store.authors()
+        return self._store.catalogue.authors()
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
@@ -273,7 +280,7 @@ class Assistant:
     def warm(self) -> None:
         """Loads the models and opens the vector index, so that the first question is fast."""
         self._load()
-        self._vectors.follow()
+        self._chroma.follow()
 
     def _load(self) -> None:
         self._models.answering().encode(["ready?"])
@@ -288,7 +295,7 @@ class Assistant:
         """One line for people: whether it is ready, and over how much."""
         if not self.ready:
             return "loading the models …"
-        articles, passages = self._store.counts()
+        articles, passages = self._store.catalogue.counts()
         note = self._switch.note or self.model_problem()
         ready = f"ready: {articles:,} articles, {passages:,} passages"
         return f"{ready}; {note}" if note else ready
@@ -312,17 +319,17 @@ class Assistant:
             order: see `Order`; what has no date or outlet is last, `reverse` or not.
             limit: as many at most, after the first `offset`; all, when negative.
         """
-        return self._store.articles(
+        return self._store.catalogue.articles(
             matching, within, order, reverse=reverse, limit=limit, offset=offset
         )
 
     def count_articles(self, matching: str = "", within: Filter = EVERYTHING) -> int:
         """How many articles `articles` lists without a limit."""
-        return self._store.count_articles(matching, within)
+        return self._store.catalogue.count_articles(matching, within)
 
     def languages(self) -> list[str]:
         """The languages of the articles, those of most articles first."""
-        return self._store.languages()
+        return self._store.catalogue.languages()
 
     def article(self, article_id: str) -> Article:
         """One article with its text.
@@ -347,7 +354,7 @@ class Assistant:
         Raises:
             CorpusError: no article has this id.
         """
-        return self._ingestion.details(self.article(article_id), self.passages(article_id))
+        return self._editor.details(self.article(article_id))
 
     def copies(self, article_id: str) -> tuple[Copy, ...]:
         """The articles with nearly the same text as this one, the most similar first.
@@ -384,8 +391,8 @@ class Assistant:
         if background:
             self._switch.start()
         else:
-            self._index.switch(progress=progress, waiting=waiting)
-        return likened(plan, self._copies)
+            embedding_migration.switch(self._index, progress=progress, waiting=waiting)
+        return plan
 
     def add(
         self,
@@ -410,25 +417,23 @@ class Assistant:
         same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
         each article becomes a file. What fails is in the plan's failures; the rest is added.
         """
-        return likened(self._ingestion.add(sources, progress, waiting, stop), self._copies)
+        return self._ingestion.add(sources, progress, waiting, stop)
 
     def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
         """Follows the corpus folder until `Pace.stop` is set; see `watch.watch`."""
-        plans = watch.watch(self._ingestion, pace or Pace(), polling=polling)
-        return (likened(plan, self._copies) for plan in plans)
+        return watch.watch(self._ingestion, pace or Pace(), polling=polling)
 
     def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
-        """Follows feeds until `Pace.stop` is set; see `watch.follow`."""
-        plans = watch.follow(self._ingestion, urls, pace or Pace())
-        return (likened(plan, self._copies) for plan in plans)
+        """Follows feeds until `Pace.stop` is set; see `feeds.follow`."""
+        return feeds.follow(self._ingestion, urls, pace or Pace())
 
     def feeds(self) -> list[FeedSummary]:
         """The feeds that were added or followed, by address."""
-        return watch.feeds(self._store)
+        return feeds.feeds(self._ingestion)
 
     def unfollow(self, url: str) -> None:
-        """Follows a feed no longer; see `watch.unfollow`."""
-        watch.unfollow(self._store, url)
+        """Follows a feed no longer; see `feeds.unfollow`."""
+        feeds.unfollow(self._ingestion, url)
 
     def preview(self, url: str) -> Incoming:
         """The article at an address as it would be added; nothing is written.
@@ -436,20 +441,17 @@ class Assistant:
         Raises:
             ArticleError: it cannot be fetched, holds no article, or is a feed.
         """
-        return self._ingestion.preview(url)
+        return page_at(url, _limits(self.settings))
 
     def foresee(self, incoming: Incoming) -> Change:
         """What adding a previewed article would do: it is new, takes the place of an older version,
         or is there already; with those that it is a copy of. Nothing is written.
         """
-        change = self._ingestion.foresee(incoming)
-        own = (change.article_id, change.previous_id)
-        found = self._copies.like(incoming.article.text)
-        return replace(change, copies=tuple(c for c in found if c.article_id not in own))
+        return self._ingestion.foresee(incoming)
 
     def add_previewed(self, incoming: Incoming) -> Change:
         """Adds what `preview` gave, as it was seen."""
-        return likened(Plan((self._ingestion.add_one(incoming),)), self._copies).changes[0]
+        return self._ingestion.add_one(incoming)
 
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
@@ -459,10 +461,7 @@ class Assistant:
         Raises:
             ArticleError: there is no text, or the date is not one.
         """
-        change = self._ingestion.add_text(
-            text, title=title, source=source, published=published, url=url
-        )
-        return likened(Plan((change,)), self._copies).changes[0]
+        return self._editor.add_text(text, title=title, source=source, published=published, url=url)
 
     def correct(
         self,
@@ -493,7 +492,7 @@ class Assistant:
             "title": title, "source": source, "published": published, "url": url,
             "language": language, "authors": None if authors is None else tuple(authors),
         }  # fmt: skip
-        return self._ingestion.correct(self.article(article_id), facts, seen)
+        return self._editor.correct(self.article(article_id), facts, seen)
 
     def remove(self, article_id: str) -> Path | None:
         """Removes an article; its file is set aside in the data folder. Returns where.
@@ -501,7 +500,7 @@ class Assistant:
         Raises:
             CorpusError: no article has this id, or its file cannot be moved.
         """
-        return self._ingestion.remove(self.article(article_id))
+        return self._editor.remove(self.article(article_id))
 
     def export(self, archive: Path, *, progress: ShowProgress | None = None) -> Transfer:
         """Writes the corpus with its index into one file; see `export_corpus`, `import_corpus`."""
@@ -509,7 +508,7 @@ class Assistant:
 
     def mend_vectors(self) -> int:
         """Embeds the articles again that lack a vector of the model; returns how many."""
-        return self._index.mend()
+        return embedding_migration.repair(self._index)
 
     def model_problem(self) -> str:
         """Why passages are not found by their meaning now, with the remedy; empty if they are."""
@@ -517,16 +516,17 @@ class Assistant:
 
     def mend_chroma(self) -> list[str] | None:
         """Builds Chroma anew where it is not whole; what was wrong, None if it is not ours."""
-        problems = self._vectors.check()
-        return problems if self._vectors.follow() else None
+        return self._chroma.repair()
 
     def suggested_questions(self, limit: int = 4) -> list[str]:
         """Questions that the articles answer, for people who do not know what to ask."""
         return self._suggestions.get("", self._suggest)[:limit]
 
     def _suggest(self) -> list[str]:
-        articles = [self.article(found.id) for found in self._store.articles(limit=SUGGEST_FROM)]
-        return suggest(articles, self._store.abbreviations())
+        articles = [
+            self.article(found.id) for found in self._store.catalogue.articles(limit=SUGGEST_FROM)
+        ]
+        return suggest(articles, self._lexical.abbreviations())
 
 
 def _limits(settings: Settings) -> Limits:

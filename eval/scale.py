@@ -207,7 +207,7 @@ def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict
         add = partial(assistant.add, [export], progress=_pace(found))
         found["index_s"] = timed(add if listed else assistant.sync)
         found["index_mb"] = peak_mb() - before
-        found["passages"] = assistant._store.counts()[1]
+        found["passages"] = assistant._store.catalogue.counts()[1]
         if listed:
             found["again_s"] = timed(lambda: assistant.add([export]))
     size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
@@ -275,7 +275,9 @@ def measure_dataset(folder: Path) -> dict[str, float]:
             "year": Filter(f"{middle[:4]}-01-01", f"{middle[:4]}-12-31"),
         }
         asked = [question.text for question in data.questions[:QUESTIONS]]
-        return {"passages": assistant._store.counts()[1]} | _times(assistant, asked, filters)
+        return {"passages": assistant._store.catalogue.counts()[1]} | _times(
+            assistant, asked, filters
+        )
 
 
 def measure_growth(passages: int, folder: Path) -> dict[str, float]:
@@ -287,11 +289,11 @@ def measure_growth(passages: int, folder: Path) -> dict[str, float]:
     embedder, texts = RandomVectors(), [a.text for a in articles(2000)]
     found: dict[str, float] = {}
     with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
-        if not assistant._store.counts()[1]:
+        if not assistant._store.catalogue.counts()[1]:
             found["fill_s"] = timed(lambda: _fill(assistant, passages))
             found["scan_p50_ms"], found["scan_p95_ms"] = _retrieved(assistant, texts)
             found["chroma_s"] = timed(assistant.warm)
-        found["passages"] = assistant._store.counts()[1]
+        found["passages"] = assistant._store.catalogue.counts()[1]
     with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
         found["open_s"] = timed(assistant.warm)
         _retrieved(assistant, texts)

@@ -325,7 +325,7 @@ def files_and_articles(folder, assistant):
 def test_after_a_long_import_the_vector_index_is_filled_once_and_that_is_told(
     folder, tmp_path, monkeypatch, worth, told
 ):
-    monkeypatch.setattr("assistant.store.vector_index.WORTH", worth)
+    monkeypatch.setattr("assistant.store.chroma_follower.WORTH", worth)
     monkeypatch.setattr("assistant.corpus.ingestion.CHUNK_CHARACTERS", 500)
     seen = []
     with folder.open() as assistant:

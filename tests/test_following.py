@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 from filelock import FileLock
 
-from assistant.corpus.watch import Pace
+from assistant.corpus.pace import Pace
 from assistant.errors import CorpusError, SettingsError, StoreError
 
 from .test_adding import html

@@ -31,7 +31,7 @@ from assistant.cli.output import (
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
     from assistant.corpus.plan import Plan
-    from assistant.corpus.transfer import Transfer
+    from assistant.corpus.transfer.manifest import Transfer
     from assistant.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON for programs")
@@ -191,7 +191,7 @@ def chat(host: str | None, port: int | None, watch: bool) -> None:
 @contextmanager
 def _watched(assistant: "Assistant") -> Iterator[None]:
     """Follows the corpus folder in the background."""
-    from assistant.corpus.watch import Pace
+    from assistant.corpus.pace import Pace
     from assistant.errors import AssistantError
 
     stop = threading.Event()
@@ -253,7 +253,7 @@ def add(sources: tuple[str, ...], follow: bool, every: float | None, as_json: bo
 
 def _follow(sources: tuple[str, ...], every: float | None, as_json: bool) -> None:
     from assistant.corpus.incoming import is_address
-    from assistant.corpus.watch import Pace
+    from assistant.corpus.pace import Pace
 
     for source in sources:
         if not is_address(source):
@@ -280,7 +280,7 @@ def watch(poll: bool, as_json: bool) -> None:
     assistant watch
     assistant --corpus /mnt/server/articles watch --poll
     """
-    from assistant.corpus.watch import Pace
+    from assistant.corpus.pace import Pace
 
     with _until_stopped(), _assistant() as assistant:
         print_event(_sync(assistant, background=True), as_json)
@@ -463,7 +463,7 @@ def import_(archive: Path, as_json: bool) -> None:
     assistant --corpus ~/articles import articles.tar
     assistant --corpus ~/articles import /mnt/stick/articles.tar --json
     """
-    from assistant.corpus.transfer import import_corpus
+    from assistant.corpus.transfer.importing import import_corpus
 
     settings = _settings()
     with progress_bar() as progress:

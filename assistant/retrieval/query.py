@@ -55,7 +55,7 @@ def analyse(
     """
     question = question[:MAX_QUESTION]
     with store.snapshot():
-        known = UNIVERSAL | store.abbreviations() if abbreviations else {}
+        known = UNIVERSAL | lexical.abbreviations() if abbreviations else {}
         expansion = expand(correct_question(question, known, lexical), known)
         languages = lexical.languages()
         terms = [*_stems(expansion), *_foreign_terms(expansion.question, languages)]

@@ -138,8 +138,8 @@ class Retriever:
         return self._allowed.get(within, lambda: self._look_up(within))
 
     def _look_up(self, within: Filter) -> _Allowed:
-        numbers = self.store.numbers_within(within)
-        enough = 2 * DEPTH * self.store.counts()[1] // max(len(numbers), 1)
+        numbers = self.store.catalogue.numbers_within(within)
+        enough = 2 * DEPTH * self.store.catalogue.counts()[1] // max(len(numbers), 1)
         return _Allowed(numbers, enough)
 
     def _dense(self, vector: Vectors, model: str, among: _Allowed | None) -> Hits:

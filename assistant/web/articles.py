@@ -8,7 +8,7 @@ from typing import Any, cast
 import gradio as gr
 
 from assistant.assistant import Assistant
-from assistant.corpus.ingestion import Details
+from assistant.corpus.editing import Details
 from assistant.errors import AssistantError
 from assistant.schema import ArticleSummary, Filter, Order
 from assistant.web import html

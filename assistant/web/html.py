@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.corpus.ingestion import Details
+from assistant.corpus.editing import Details
 from assistant.corpus.plan import Change
 from assistant.schema import (
     Answer,

@@ -23,6 +23,7 @@ from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
+from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
@@ -106,7 +107,8 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "training", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
-    vectors = VectorIndex(store, folder / "chroma")
+    chroma = ChromaFollower(store.embeddings, folder / "chroma")
+    vectors = VectorIndex(store.embeddings, chroma)
     return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 
