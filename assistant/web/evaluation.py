@@ -10,11 +10,10 @@ from assistant.assistant import Assistant
 from assistant.errors import AssistantError
 from assistant.web import html
 from assistant.web.events import Ask, on
-from assistant.web.runs import Judged, Measure, Run, newest_run
+from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
-NO_RUN = "No evaluation has been run yet: `make eval` runs one."
 
 
 def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask) -> None:
@@ -66,7 +65,7 @@ def _show(assistant: Assistant) -> tuple[Any, ...]:
     """The newest run with all its questions, none of them chosen; or a sentence instead."""
     try:
         run = newest_run(assistant.settings.evaluation_folder)
-        said = NO_RUN
+        said = no_run()
     except AssistantError as error:
         run, said = None, html.note(str(error))
     hidden = gr.Column(visible=False)
@@ -76,6 +75,11 @@ def _show(assistant: Assistant) -> tuple[Any, ...]:
     choices = [(f"all ({len(run.questions)})", ALL), *counts]
     outcomes = gr.Dropdown(choices=choices, value=ALL)
     return run, _head(run), gr.Column(visible=True), _summary(run), outcomes, _rows(run), hidden
+
+
+def no_run() -> str:
+    """What the tab says without a run; `make eval` is named only where it exists."""
+    return "No evaluation has been run yet" + (": `make eval` runs one." if in_clone() else ".")
 
 
 def _rows(run: Run | None, outcome: str = ALL) -> list[list[str]]:

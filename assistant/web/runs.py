@@ -8,6 +8,7 @@ from typing import Any
 
 from assistant.errors import StoreError, reason_of
 
+ROOT = Path(__file__).parents[2]
 FOLDER = "runs"
 """Name of the folder of runs inside the evaluation folder."""
 
@@ -97,6 +98,14 @@ class Run:
         return next((question for question in self.questions if question.id == id), None)
 
 
+def in_clone() -> bool:
+    """Whether `make eval` exists: in a clone, where it and `eval` lie beside the package.
+
+    The import system does not tell: the command of an editable install does not find `eval`.
+    """
+    return (ROOT / "Makefile").is_file() and (ROOT / "eval").is_dir()
+
+
 def newest_run(evaluation: Path) -> Run | None:
     """The run that was written last; None if there are no runs.
 
@@ -114,7 +123,7 @@ def read_run(path: Path) -> Run:
     Raises:
         StoreError: the file cannot be read, or is not a run; names it.
     """
-    remedy = "remove the file or run `make eval` again"
+    remedy = "remove the file" + (" or run `make eval` again" if in_clone() else "")
     try:
         return _run(json.loads(path.read_bytes()), path)
     except OSError as error:
