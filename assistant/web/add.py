@@ -6,9 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
+from assistant import Assistant, AssistantError
 from assistant.corpus.incoming import Incoming
-from assistant.errors import AssistantError
 from assistant.web import article_html, html
 from assistant.web.events import on
 from assistant.web.uploads import Imports, build_upload

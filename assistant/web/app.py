@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from assistant.assistant import Assistant
+from assistant import Assistant
 from assistant.errors import AssistantError, CorpusError, SettingsError, os_errors
 from assistant.web.runs import find_report
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Assistant, AssistantError
 from assistant.schema import ArticleSummary, Filter, Order
 from assistant.web import html
 from assistant.web.add import build_imports

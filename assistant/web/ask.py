@@ -9,8 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Assistant, AssistantError
 from assistant.schema import Answer, Filter
 from assistant.web import html
 from assistant.web.events import Ask, day, on

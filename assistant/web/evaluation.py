@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Assistant, AssistantError
 from assistant.web import html
 from assistant.web.events import Ask, on
 from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run

@@ -6,10 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Answer, Assistant, AssistantError
 from assistant.feedback import MAX_REMARK, REASONS
-from assistant.schema import Answer
 from assistant.web import html
 from assistant.web.events import on
 

@@ -13,18 +13,10 @@ FOLDER = "runs"
 """Name of the folder of runs inside the evaluation folder."""
 
 MAIN_MEASURES = (
-    "evidence hit@1",
-    "evidence hit@10",
-    "evidence MRR",
-    "contains answer",
-    "token F1",
-    "evidence cited",
-    "evidence cited first",
-    "citation precision",
-    "false-answer rate",
-    "false-refusal rate",
-    "refusal AUROC",
-)
+    "evidence hit@1, evidence hit@10, evidence MRR, contains answer, token F1, evidence cited, "
+    "evidence cited first, citation precision, false-answer rate, false-refusal rate, "
+    "refusal AUROC"
+).split(", ")
 """The measures that are shown; the report has them all."""
 
 WRONG = (

@@ -11,9 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
+from assistant import Assistant, AssistantError
 from assistant.corpus.plan import Plan
-from assistant.errors import AssistantError
 from assistant.schema import Progress
 from assistant.sources.files import MANY, SUFFIXES
 from assistant.web import article_html, html
