@@ -20,15 +20,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """Settings that differ from the defaults, by the name of the row."""
 
 COLUMNS = (
-    "article MRR",
-    "evidence hit@1",
-    "evidence MRR",
-    "evidence hit@10",
-    "read evidence hit@1",
-    "evidence cited first",
-    "evidence cited",
-    "refusal AUROC",
-)
+    "article MRR, evidence hit@1, evidence MRR, evidence hit@10, read evidence hit@1, "
+    "evidence cited first, evidence cited, refusal AUROC"
+).split(", ")
 
 
 def ablate(
