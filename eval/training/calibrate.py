@@ -189,8 +189,8 @@ def answer_rows(
 
 
 def calibrate(data: Path, work: Path, folder: Path) -> None:
-    """Prints the constants for `assistant/reader.py`, and the scores of five-fold cross-validation
-    (folds by text); keeps what was read in `work`, as reading takes minutes.
+    """Prints the reader's constants, and the scores of five-fold cross-validation (folds by text);
+    keeps what was read in `work`, since reading takes minutes.
     """
     kept = work / "calibration.pickle"
     if not kept.exists():
