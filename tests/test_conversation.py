@@ -3,7 +3,7 @@
 import pytest
 
 from assistant import open_assistant
-from assistant.answering.small_talk import small_talk
+from assistant.answering.messages import small_talk
 from assistant.retrieval.followups import choose, leans, readings
 from assistant.schema import Turn
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from assistant.answering import messages
 from assistant.answering.contradictions import disagreement_of
 from assistant.answering.duplicates import Reprints
-from assistant.answering.ranking import Ranked
-from assistant.answering.selection import Selection
+from assistant.answering.selection import Ranked, Selection
 from assistant.retrieval.query import Query
 from assistant.schema import Answer, Article, Citation, Evidence
 from assistant.store.near_duplicates import Copies

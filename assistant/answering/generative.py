@@ -10,8 +10,7 @@ from datetime import date
 
 from assistant.answering import messages
 from assistant.answering.extractive import ExtractiveAnswerer
-from assistant.answering.ranking import Ranked
-from assistant.answering.selection import Selection
+from assistant.answering.selection import Ranked, Selection
 from assistant.answering.verification.checks import Entailment, verify
 from assistant.answering.verification.claims import without_fabrications
 from assistant.errors import LanguageModelError

@@ -8,10 +8,9 @@ from datetime import date
 from assistant.answering.contradictions import may_disagree
 from assistant.answering.extractive import ExtractiveAnswerer
 from assistant.answering.generative import GenerativeAnswerer
-from assistant.answering.ranking import Ranked, rank
 from assistant.answering.reader import Reader
 from assistant.answering.recency import asks_for_latest, with_versions
-from assistant.answering.selection import Selection, Selector
+from assistant.answering.selection import Ranked, Selection, Selector, rank
 from assistant.answering.verification.checks import verify
 from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
@@ -37,6 +36,11 @@ class AskRequest:
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
     """Whether a time that the question speaks of may narrow it, or put the newest first."""
+
+    @property
+    def text(self) -> str:
+        """The question on one line."""
+        return " ".join(self.question.split())
 
     @property
     def day(self) -> date:
@@ -86,7 +90,7 @@ class Pipeline:
         query, candidates = understanding.found or self._search(
             understanding.standalone, understanding.within, clock
         )
-        query = replace(query, text=request.question)
+        query = replace(query, text=request.text)
         ranked = self._ranked(query, candidates, understanding.newest_first, clock)
         selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
         for answer in self._compose(query, ranked, selection, request.day):
@@ -123,7 +127,7 @@ class Pipeline:
 
     def _contextualised(self, request: AskRequest, clock: "Clock") -> tuple[str, Found | None]:
         """The question so that it stands alone, and what was found for it if that was searched."""
-        question, turns = request.question, request.turns
+        question, turns = request.text, request.turns
         rewrites = followups.readings(question, turns)
         if len(rewrites) == 1:
             return question, None

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from assistant.corpus.folder import is_passed_over
 from assistant.errors import ArticleError
 from assistant.schema import Article
+from assistant.settings import Settings
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
 from assistant.sources.filing import markdown_of, slug
 from assistant.sources.metadata import FiledArticle, canonical_url
@@ -52,6 +53,13 @@ class Limits:
     """Seconds for one page."""
     allow_private: bool
     """Addresses of one's own network may be fetched."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those of the settings."""
+        return cls(
+            settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
+        )
 
 
 def version_of(content: bytes) -> str:

@@ -2,19 +2,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from assistant.schema import Article
+from assistant.store.full_text import LexicalIndex
+from assistant.store.store import Store
 from assistant.text.names import names_of
 from assistant.text.speech import quoted_speakers
 
+SUGGEST_FROM = 200
+"""Newest articles that questions are made from."""
 
-def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> list[str]:
-    """Questions about who speaks in the articles, and about the names they spell out.
+
+def suggest(store: Store, lexical: LexicalIndex) -> list[str]:
+    """Questions about who speaks in the newest articles, and about the names that articles spell
+    out.
 
     At most three articles with speakers come first, then the long forms of abbreviations, most
     mentioned first, in the order in which the corpus would answer them best.
     """
+    newest = (store.article(found.id) for found in store.catalogue.articles(limit=SUGGEST_FROM))
+    articles, abbreviations = list(filter(None, newest)), lexical.abbreviations()
     spoken = [question for article in articles if (question := _about_a_speaker(article))]
     text = "\n".join(article.text for article in articles)
     mentioned = Counter({short: text.count(short) for short in abbreviations})

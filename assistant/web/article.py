@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from assistant import Assistant, AssistantError
-from assistant.corpus.editing import Details
+from assistant.corpus.library import Details
 from assistant.web import article_html, html
 from assistant.web.events import on
 

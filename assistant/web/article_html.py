@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from assistant.corpus.editing import Details
+from assistant.corpus.library import Details
 from assistant.corpus.plan import Change
 from assistant.schema import Article, Copy, Passage, Progress
 from assistant.web.html import link_to, paragraphs, shown, view_link
