@@ -36,7 +36,7 @@ def build_article(assistant: Assistant, table: gr.Dataframe) -> list[Callable[..
     on(keep.click, partial(_asking, sure=False), None, asking, show_progress="hidden")
     shown = [details, panel, facts, *fields, correcting, saved, cut, passages, *asking]
 
-    def select(event: gr.SelectData) -> tuple[Any, ...]:  # Gradio sees no types of a partial
+    def select(event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
         return _select(assistant, str(event.row_value[-1]))
 
     on(table.select, select, None, [outcome, *shown], show_progress="hidden")

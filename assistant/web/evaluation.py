@@ -47,7 +47,7 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
         on(event, partial(_show, assistant), None, shown, show_progress="hidden")
     on(outcome.input, _rows, [run, outcome], [table], show_progress="hidden")
 
-    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:  # as in `build_article`
+    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
         return _open(assistant, run, str(event.row_value[-1]))
 
     on(table.select, opened, [run], [case, details, chosen], show_progress="hidden")

@@ -16,7 +16,10 @@ Ask = Callable[[Callable[..., Any], Any], Any]
 def on(
     event: Callable[..., Any], fn: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
 ) -> Any:
-    """Wires an event that may run many times at once, without a public endpoint."""
+    """Wires an event that may run many times at once, without a public endpoint.
+
+    A function that wants the event itself cannot be a partial: Gradio would not see its types.
+    """
     return event(
         fn, inputs, outputs, concurrency_limit=CONCURRENT, api_visibility="private", **more
     )
