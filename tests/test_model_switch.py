@@ -359,9 +359,8 @@ def test_vectors_that_no_passage_has_are_kept_up_to_a_bound_the_last_made_first(
 ):
     store = Store(tmp_path)
     digests = [bytes([number]) * 16 for number in range(5)]
-    store.embeddings.put_vectors(
-        "m", digests, np.eye(5, 4, dtype=np.float32)
-    )  # 4 numbers of 2 bytes each
+    vectors = np.eye(5, 4, dtype=np.float32)  # 4 numbers of 2 bytes each
+    store.embeddings.put_vectors("m", digests, vectors)
     store.embeddings.forget_unused_vectors(keep)
     kept = store.embeddings.cached_vectors(digests, "m")
     assert list(kept) == digests[5 - left :]

@@ -95,13 +95,8 @@ class _Followed:
             raise SettingsError(subject, problem, "make it longer")
         self.ingestion = ingestion
         self.pace = pace
-        self.reader = FeedReader(
-            ingestion.index.store,
-            ingestion.limits,
-            every=pace.every,
-            clock=pace.clock,
-            sleep=pace.wait,
-        )
+        store, limits = ingestion.index.store, ingestion.limits
+        self.reader = FeedReader(store, limits, every=pace.every, clock=pace.clock, sleep=pace.wait)
         self.subscriptions = self.reader.subscriptions
         self.urls: set[str] = set()
 

@@ -27,6 +27,9 @@ BATCH_PASSAGES = 256
 """Passages embedded and committed at once: long enough for batches of equal length, short enough
 for a progress bar that moves and little to do again after a crash."""
 
+Origins = Mapping[str, str]
+"""Where files that were added came from, by path."""
+
 _Cut = tuple[Change, Article, tuple[Passage, ...]]
 
 
@@ -71,16 +74,11 @@ class Index:
         return replace(plan, changes=tuple(changes))
 
     def apply(
-        self,
-        plan: Plan,
-        *,
-        origins: Mapping[str, str] | None = None,
-        progress: ShowProgress | None = None,
+        self, plan: Plan, *, origins: Origins | None = None, progress: ShowProgress | None = None
     ) -> None:
         """Makes the index hold what the plan says. The caller holds `Database.writing`.
 
         Args:
-            origins: of files that were added, by path.
             progress: told after each commit.
         """
         self.put(plan, origins=origins, progress=progress)
@@ -97,11 +95,7 @@ class Index:
         self.chroma.catch_up(progress)
 
     def put(
-        self,
-        plan: Plan,
-        *,
-        origins: Mapping[str, str] | None = None,
-        progress: ShowProgress | None = None,
+        self, plan: Plan, *, origins: Origins | None = None, progress: ShowProgress | None = None
     ) -> None:
         """`apply` for one part of many, without `finish`: it takes hardly longer in a large index
         than in a small one.
@@ -173,7 +167,7 @@ class Index:
             return None
         return article if article.digest == change.digest else None
 
-    def _entries(self, batch: Sequence[_Cut], origins: Mapping[str, str]) -> list[Entry]:
+    def _entries(self, batch: Sequence[_Cut], origins: Origins) -> list[Entry]:
         vectors = self.models.embed([p.embedded_text for _, _, cut in batch for p in cut])
         ends = accumulate(len(passages) for _, _, passages in batch)
         return [
