@@ -63,7 +63,7 @@ def _turns(history: list[dict[str, str]]) -> tuple[Turn, ...]:
 
 def rewritten(followup: FollowUp) -> str:
     """The candidate rewrite that the rules rank first."""
-    return followups.readings(followup.question, followup.turns)[:2][-1]
+    return followups.candidate_rewrites(followup.question, followup.turns)[:2][-1]
 
 
 def measure(folder: Path) -> dict[str, tuple[Interval, Interval]]:

@@ -167,6 +167,29 @@ def test_copies_of_a_passage_are_quoted_once(folder):
 
 
 @pytest.mark.parametrize(
+    "words, short, verdicts",
+    [
+        ("The bridge was closed on Monday.", "on monday", ["verified", "verified"]),
+        ("The bridge was opened on Monday.", "Monday", ["verified", "unsupported"]),
+        ("The bridge was closed on Monday.", "Tuesday", ["unsupported", "verified"]),
+    ],
+)
+def test_what_a_reader_of_ones_own_says_is_checked(folder, words, short, verdicts):
+    folder.write("a.txt", "A bridge\n\nThe bridge was closed on Monday.")
+
+    class Own:
+        def read(self, query, candidates):
+            passage = candidates[0].passage
+            said = Evidence(passage, passage.start, passage.end, words, 0.9)
+            return ReaderResult((said,), 0.9, short)
+
+    with folder.open(reader=Own()) as assistant:
+        assistant.sync()
+        answer = assistant.ask("When was the bridge closed?")
+    assert [check.verdict for check in answer.checks] == verdicts
+
+
+@pytest.mark.parametrize(
     "sentence, speaker",
     [
         ("“No,” Galuzin said.", "Galuzin"),

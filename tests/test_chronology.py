@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from assistant.answering.reader import ReaderResult
-from assistant.answering.recency import asks_for_latest, certainly_later
+from assistant.answering.recency import certainly_later
 from assistant.cli import main
+from assistant.retrieval.question_types import asks_for_latest
 from assistant.schema import Claim, Disagreement, Evidence
 from assistant.text.sentences import sentences_of
 from assistant.web import html as render

@@ -27,7 +27,7 @@ from assistant.models.llm.base import Completion, Message, Usage
 from assistant.models.llm.errors import Service, failure
 from assistant.models.llm.llama_index import LlamaIndexModel
 from assistant.models.llm.providers import language_model
-from assistant.retrieval.rewriting import rewrite
+from assistant.retrieval.followups import rewrite
 from assistant.settings import load_settings
 from assistant.text.citation_marks import settled
 

@@ -696,5 +696,6 @@ def test_every_answer_of_the_assistant_verifies_itself(bundled):
     assert answers
     for answer in answers:
         checks = verify(answer.text, answer.citations)
+        assert checks == answer.checks
         assert {check.verdict for check in checks} == {"verified"}
         assert len(checks) == len(answer.citations) + bool(answer.short_answer)

@@ -8,7 +8,7 @@ from assistant.answering.contradictions import disagreement_of
 from assistant.answering.duplicates import Reprints
 from assistant.answering.selection import Ranked, Selection
 from assistant.retrieval.query import Query
-from assistant.schema import Answer, Article, Citation, Evidence
+from assistant.schema import Answer, Article, Check, Citation, Evidence
 from assistant.store.near_duplicates import Copies
 
 NEARBY = 3
@@ -29,13 +29,12 @@ class ExtractiveAnswerer:
 
     def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
         """The answer as it grows, sentence by sentence; the last one is complete."""
-        short = selection.short_answer
         begun = Answer(
             query.text,
             query.expanded,
-            f"**{_one_line(short)}**\n\n" if short else "",
+            "",
             answered=True,
-            short_answer=short,
+            short_answer=selection.short_answer,
             passages=ranked.passages,
             confidence=ranked.confidence,
             standalone=query.spelled,
@@ -78,16 +77,39 @@ class ExtractiveAnswerer:
 
 
 def _quoting(answer: Answer, selection: Selection) -> Iterator[Answer]:
-    """The answer with one sentence more at a time, those of an article below its byline."""
-    text, citations = answer.text, list[Citation]()
+    """The answer with one sentence more at a time, those of an article below its byline.
+
+    Each is checked on its way, for a program may bring its own reader: the passage that it cites
+    has it word for word, and has the short answer.
+    """
+    short = answer.short_answer
+    text = f"**{_one_line(short)}**\n\n" if short else ""
+    citations, checks = list[Citation](), list[Check]()
     for evidence in selection.quoted:
         article = selection.articles[evidence.passage.article_id]
+        citation = cite(len(citations) + 1, article, evidence)
+        if short and not citations:
+            checks.append(_checked(short, 0, text, citation))
         if not citations or citations[-1].article_id != article.id:
             text += f"{_byline(article)}\n\n"
-        citation = cite(len(citations) + 1, article, evidence)
         citations.append(selection.reprints.credited(citation))
-        text += f"{_one_line(evidence.text)} [{len(citations)}]\n\n"
-        yield replace(answer, text=text.strip(), citations=tuple(citations))
+        start = len(text)
+        text += f"{_one_line(citation.quote)} [{citation.number}]\n\n"
+        checks.append(_checked(citation.quote, start, text, citation))
+        yield replace(answer, text=text.strip(), citations=tuple(citations), checks=tuple(checks))
+
+
+def _checked(said: str, start: int, text: str, citation: Citation) -> Check:
+    """The check of words that end the text and are to stand in the passage of a citation."""
+    found = _one_line(said).casefold() in _one_line(citation.context).casefold()
+    return Check(
+        start,
+        len(text.rstrip()),
+        "verified" if found else "unsupported",
+        (citation.number,),
+        () if found else (f"it is not in [{citation.number}]",),
+        fabricated=not found,
+    )
 
 
 def cite(number: int, article: Article, evidence: Evidence) -> Citation:

@@ -105,7 +105,7 @@ def _with_text(answer: Answer, text: str, sources: Sequence[Citation]) -> Answer
     disagreeing = {claim.number for one in answer.disagreements for claim in one.claims}
     numbers = disagreeing | set(cited_in(text))
     cited = tuple(source for source in sources if source.number in numbers)
-    return replace(answer, text=text, short_answer=None, citations=cited)
+    return replace(answer, text=text, short_answer=None, citations=cited, checks=())
 
 
 def _in_order_of(quoted: Sequence[Citation], sources: Sequence[Citation]) -> tuple[Citation, ...]:

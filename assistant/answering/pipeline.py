@@ -5,18 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from assistant.answering.contradictions import may_disagree
 from assistant.answering.extractive import ExtractiveAnswerer
 from assistant.answering.generative import GenerativeAnswerer
 from assistant.answering.reader import Reader
-from assistant.answering.recency import asks_for_latest, with_versions
+from assistant.answering.recency import with_versions
 from assistant.answering.selection import Ranked, Selection, Selector, rank
-from assistant.answering.verification.checks import verify
 from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
+from assistant.retrieval.question_types import asks_for_latest, may_disagree
 from assistant.retrieval.retriever import Found, Retriever
-from assistant.retrieval.rewriting import rewrite
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
@@ -83,7 +81,7 @@ class Pipeline:
     generative: GenerativeAnswerer | None = None
 
     def stream(self, request: AskRequest) -> Iterator[Answer]:
-        """The answer as it grows; the last one is complete and verified."""
+        """The answer as it grows; the last one is complete and checked."""
         clock = Clock()
         understanding = self._understand(request, clock)
         clock.lap("understanding")
@@ -97,11 +95,6 @@ class Pipeline:
             clock.lap("answering")
             yield _with(understanding, answer).timed(**clock.laps)
             clock.resume()
-        if answer.answered and answer.generation is None:
-            # Sentences of articles, letter by letter: that they are is checked all the same.
-            checks = verify(answer.text, answer.citations)
-            clock.lap("verification")
-            yield _with(understanding, replace(answer, checks=checks)).timed(**clock.laps)
 
     def understand(self, request: AskRequest) -> QueryUnderstanding:
         """What a question means: in its conversation, and of which time it speaks."""
@@ -128,12 +121,12 @@ class Pipeline:
     def _contextualised(self, request: AskRequest, clock: "Clock") -> tuple[str, Found | None]:
         """The question so that it stands alone, and what was found for it if that was searched."""
         question, turns = request.text, request.turns
-        rewrites = followups.readings(question, turns)
+        rewrites = followups.candidate_rewrites(question, turns) if turns else (question,)
         if len(rewrites) == 1:
             return question, None
         if self.model is not None:
             talk = [(turn.question, turn.answer) for turn in turns]
-            rewritten = rewrite(self.model, question, talk)
+            rewritten = followups.rewrite(self.model, question, talk)
             if rewritten:
                 return rewritten, None
         found = [self._search(one, request.within, clock) for one in rewrites]

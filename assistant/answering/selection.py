@@ -12,6 +12,7 @@ from assistant.answering.duplicates import Reprints
 from assistant.answering.reader import ReaderResult
 from assistant.retrieval.fusion import NEAR_DUPLICATE
 from assistant.retrieval.query import Query
+from assistant.retrieval.question_types import may_disagree
 from assistant.schema import Article, Evidence, ScoredPassage
 from assistant.store.near_duplicates import Copies
 from assistant.text.similarity import word_similarity
@@ -104,7 +105,9 @@ class Selector:
         if ranked.confidence < self.threshold or not found:
             return None
         newest_first = newest_first and recency.differ_in_time(found, articles)
-        contradicting = disagreeing(query.spelled, found, articles)
+        contradicting = (
+            disagreeing(query.spelled, found, articles) if may_disagree(query.spelled) else []
+        )
         ordered = recency.newest_first(query.spelled, found, articles) if newest_first else found
         chosen = _distinct(ordered, self.most)
         chosen += [e for e, _ in contradicting if e not in chosen]
