@@ -233,12 +233,12 @@ class Check:
     reasons: tuple[str, ...] = ()
     """What is missing, in words for people; none when verified."""
     fabricated: bool = False
-    """A quotation that nobody said, or a citation that there is not: such a sentence is removed."""
+    """It quotes what is in no source, or cites a source that does not exist: it is removed."""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What one dated article answers, in a few words."""
+class ReportedValue:
+    """The value that one dated article gives for what is asked."""
 
     number: int
     """Of the citation that says it."""
@@ -253,7 +253,7 @@ class Claim:
 class Disagreement:
     """Dated articles that answer one question with different numbers or names."""
 
-    claims: tuple[Claim, ...]
+    claims: tuple[ReportedValue, ...]
     """Two or more, the oldest first."""
     latest: int | None = None
     """Number of the citation that is newer than the others; None where that is not certain."""
