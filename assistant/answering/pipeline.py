@@ -93,7 +93,7 @@ class Pipeline:
         selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
         for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
-            yield _with(understanding, answer).timed(**clock.laps)
+            yield replace(_with(understanding, answer), timings=dict(clock.laps))
             clock.resume()
 
     def understand(self, request: AskRequest) -> QueryUnderstanding:
@@ -103,10 +103,8 @@ class Pipeline:
     # ---- understanding ----------------------------------------------------------------------
 
     def _understand(self, request: AskRequest, clock: "Clock") -> QueryUnderstanding:
-        """See `understand`.
-
-        The time narrows only where the articles of that time answer: one published later may well
-        say what happened then.
+        """What a question means. Its time narrows only if the articles of that time answer: a later
+        article may well say what happened then.
         """
         standalone, found = self._contextualised(request, clock)
         latest = request.narrow and asks_for_latest(standalone)
