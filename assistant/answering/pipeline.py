@@ -33,7 +33,7 @@ class AskRequest:
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
-    """Whether a time that the question speaks of may narrow it, or put the newest first."""
+    """Whether the time in the question may narrow it, or put the newest first."""
 
     @property
     def text(self) -> str:
@@ -97,7 +97,7 @@ class Pipeline:
             clock.resume()
 
     def understand(self, request: AskRequest) -> QueryUnderstanding:
-        """What a question means: in its conversation, and of which time it speaks."""
+        """What a question means in its conversation, and which time it is about."""
         return self._understand(request, Clock())
 
     # ---- understanding ----------------------------------------------------------------------
