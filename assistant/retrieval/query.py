@@ -20,9 +20,9 @@ MAX_TERMS = 16
 passages, a common one more."""
 
 MAX_ROWS = 45_000
-"""Most passages in which the words of a question may occur, summed from the rarest word on; the others
-are left to the vectors. Over 43,681 passages no question of news-2022 finds less; 30,000 would cost
-0.004 of MRR. What it saves among a million: eval/LOG.md, 2026-11-25."""
+"""Most passages in which the words of a question may occur, summed from the rarest word on; further
+words are left to the vectors. Over 43,681 passages no question of news-2022 finds less; with 30,000
+MRR falls by 0.004. What it saves among a million: eval/LOG.md, 2026-11-25."""
 
 
 @dataclass(frozen=True)
