@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from assistant.schema import Answer, Article, Citation
 
 __all__ = [
-    "Answer", "Article", "Assistant", "AssistantError", "Citation", "import_corpus",
+    "Answer",
+    "Article",
+    "Assistant",
+    "AssistantError",
+    "Citation",
+    "import_corpus",
     "open_assistant",
-]  # fmt: skip
+]
 __version__ = "0.1.0"
 
 _HOMES = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from assistant.answering.recency import certainly_later, moment, on_subject, words_of
 from assistant.retrieval.question_types import office_of, wants_number
@@ -79,10 +79,10 @@ def disagreeing(
         evidence: sentences that answer, most probable first.
         articles: by id, at least those of the evidence.
     """
-    read = _number_in if wants_number(question) else _holder_in
+    read = _number_in if wants_number(question) else partial(_holder_in, question)
     subject = on_subject(question, evidence, articles)
     kept: list[_Said] = []
-    for said in _of_each_article(question, subject, articles, read):
+    for said in _of_each_article(subject, articles, read):
         same = next((at for at, other in enumerate(kept) if said.agrees_with(other)), None)
         if same is None:
             kept.append(said)
@@ -174,8 +174,8 @@ class _Said:
             return False
         rounded = self.rounded or other.rounded
         return any(
-            _near(a, b, rounded) for a in self.number.values for b in other.number.values
-        )  # fmt: skip
+            _near(a, b, rounded=rounded) for a in self.number.values for b in other.number.values
+        )
 
     def contradicts(self, other: "_Said", question: str) -> bool:
         """Whether the two surely say different values of the same thing."""
@@ -188,23 +188,22 @@ class _Said:
 
 
 def _of_each_article(
-    question: str,
     evidence: Sequence[Evidence],
     articles: Mapping[str, Article],
-    read: Callable[[str, Evidence, Article], "_Said | None"],
+    read: Callable[[Evidence, Article], _Said | None],
 ) -> list[_Said]:
     """The value that each dated article gives, without those that give several."""
     found: dict[str, list[_Said]] = {}
     for one in evidence:
         article = articles[one.passage.article_id]
-        said = read(question, one, article) if moment(article.published) else None
+        said = read(one, article) if moment(article.published) else None
         if said is not None:
             found.setdefault(article.id, []).append(said)
-    return [all_said[0] for all_said in found.values()
-            if all(said.agrees_with(all_said[0]) for said in all_said)]  # fmt: skip
+    each = found.values()
+    return [said[0] for said in each if all(other.agrees_with(said[0]) for other in said)]
 
 
-def _number_in(question: str, evidence: Evidence, article: Article) -> _Said | None:
+def _number_in(evidence: Evidence, article: Article) -> _Said | None:
     """The number of the short answer; None unless it has exactly one."""
     answered = figures_of(evidence.answer)
     if len(answered.numbers) != 1 or answered.dates:
@@ -295,7 +294,7 @@ def _a_year(number: Number) -> bool:
     return number.unit is None and bool(re.fullmatch(r"(?:1[89]|20)\d\d", number.text))
 
 
-def _near(one: float, other: float, rounded: bool) -> bool:
+def _near(one: float, other: float, *, rounded: bool) -> bool:
     """Whether two numbers agree: equal, about equal, or one a rounding of the other."""
     if one == other:
         return True

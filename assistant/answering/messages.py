@@ -85,4 +85,4 @@ def reply(question: str) -> Answer | None:
 
 def say(question: str, text: str) -> Answer:
     """An answer in the program's own words, without a search."""
-    return Answer(question, question, text, False)
+    return Answer(question, question, text, answered=False)

@@ -14,7 +14,7 @@ from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import asks_for_latest, may_disagree
-from assistant.retrieval.retriever import Found, Retriever
+from assistant.retrieval.retriever import EVERYTHING, Found, Retriever
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
@@ -29,7 +29,7 @@ class AskRequest:
     question: str
     turns: Sequence[Turn] = ()
     """What was asked and answered before, oldest first; none for a question that stands alone."""
-    within: Filter = Filter()
+    within: Filter = EVERYTHING
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
@@ -89,8 +89,9 @@ class Pipeline:
             understanding.standalone, understanding.within, clock
         )
         query = replace(query, text=request.text)
-        ranked = self._ranked(query, candidates, understanding.newest_first, clock)
-        selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
+        newest_first = understanding.newest_first
+        ranked = self._ranked(query, candidates, clock, newest_first=newest_first)
+        selection = self.selector.select(query, ranked, newest_first=newest_first)
         for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
             yield replace(_with(understanding, answer), timings=dict(clock.laps))
@@ -163,8 +164,9 @@ class Pipeline:
         self,
         query: Query,
         candidates: Sequence[ScoredPassage],
-        newest_first: bool,
         clock: "Clock",
+        *,
+        newest_first: bool,
     ) -> Ranked:
         """The candidates after reading; of questions whose answer changes, with their versions."""
         read, rest = candidates[: self.read_first], candidates[self.read_first :]

@@ -91,7 +91,7 @@ _VERB = re.compile(
 
 
 def _is_date(name: str) -> bool:
-    return name[0].isdigit() or name.split()[0] in MONTHS
+    return name[0].isdigit() or name.split(maxsplit=1)[0] in MONTHS
 
 
 def _things_in(text: str) -> list[str]:
@@ -182,12 +182,12 @@ def _replaced(question: str, turns: Sequence[Turn]) -> Iterator[str]:
     own = pronoun.group().lower() in {"his", "her", "hers", "their", "its"}
     before = "in " if pronoun.group().lower() == "there" else ""
     people = _PEOPLE.fullmatch(pronoun.group()) is not None
-    fresh = [n for n in _salient(turns, people) if not {stem(w) for w in words(n)} <= said]
+    fresh = [n for n in _salient(turns, people=people) if not {stem(w) for w in words(n)} <= said]
     for name in fresh[:3]:
         yield question[:low] + before + name + ("’s" if own else "") + question[high:]
 
 
-def _salient(turns: Sequence[Turn], people: bool) -> list[str]:
+def _salient(turns: Sequence[Turn], *, people: bool) -> list[str]:
     """What the turns name, the most mentioned first; later turns count more.
 
     Args:

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from assistant.text.dates import MONTH, NTH, find_dates, month_number
 
 _NUMBERS = {
-    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "couple of": 2, "few": 3,
-}  # fmt: skip
+    word: number
+    for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)
+} | {"a": 1, "couple of": 2, "few": 3}
 _DAY = (
     rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}{NTH} (?:of )?{MONTH}(?:,? \d{{4}})?"
     rf"|{MONTH} \d{{1,2}}{NTH}(?:,? \d{{4}})?(?!\d))"

@@ -94,10 +94,11 @@ def verify(
         known |= mine_abbreviations(f"{citation.title}\n{citation.context}")
     examiner = _Examiner({c.number: CitedPassage(c, known) for c in citations})
     examined = [
-        _Examined(claim, (_LINKED,)) if _TARGET.search(text[claim.start : claim.end])
+        _Examined(claim, (_LINKED,))
+        if _TARGET.search(text[claim.start : claim.end])
         else examiner.examine(claim)
         for claim in claims_of(text, citations)
-    ]  # fmt: skip
+    ]
     weak = _unsupported(examined, entails)
     return tuple(_check(one, reason) for one, reason in zip(examined, weak, strict=True))
 
@@ -132,7 +133,7 @@ class _Examiner:
     ) -> Iterator[_Finding]:
         """What is wrong with a claim that is not in its sources word for word."""
         if claim.kind == "quotation":
-            yield self._not_quoted(claim.text, sources, claim.cited)
+            yield self._not_quoted(claim.text, claim.cited)
             return
         rest = claim.text
         quotations = quotations_of(claim.text)
@@ -140,7 +141,7 @@ class _Examiner:
             if any(source.quotes(quotation) for source in sources):
                 rest = rest.replace(quotation, " ")
             else:
-                yield self._not_quoted(quotation, sources, claim.cited)
+                yield self._not_quoted(quotation, claim.cited)
         yield from self._missing_figures(rest, sources, claim.cited)
         yield from self._missing_names(rest, sources, claim.cited)
         if claim.kind == "prose":
@@ -148,7 +149,7 @@ class _Examiner:
                 yield from _wrong_speaker(who, claim, quotations, sources)
             yield from self._elsewhere(claim, sources)
 
-    def _not_quoted(self, quotation: str, sources: Sources, cited: Sequence[int]) -> _Finding:
+    def _not_quoted(self, quotation: str, cited: Sequence[int]) -> _Finding:
         where = [n for n, source in self._sources.items() if source.quotes(quotation)]
         if where and cited:
             return _Finding(f"the quotation is in {_marks(where[:1])}, not in {_marks(cited)}")
@@ -169,10 +170,8 @@ class _Examiner:
         self, said: str, sources: Sources, cited: Sequence[int]
     ) -> Iterator[_Finding]:
         for name in names_of(said):
-            missing = [
-                at for at, word in enumerate(name.words)
-                if not any(source.names.has(word) for source in sources)
-            ]  # fmt: skip
+            known = [any(source.names.has(word) for source in sources) for word in name.words]
+            missing = [at for at, found in enumerate(known) if not found]
             first = not name.begins or self._begins_with_name(name)
             certain = [at for at in missing if at or first]
             if certain:
@@ -230,12 +229,7 @@ def _joined(name: Name, sources: Sources) -> bool:
 
 def _unsupported(examined: Sequence[_Examined], entails: Entailment | None) -> list[str | None]:
     """For each claim why its sources may not say it; None if they do, or if it is not judged."""
-    asked = [
-        (part, source)
-        for one in examined
-        for part in _parts(one)
-        for source in one.sources
-    ]  # fmt: skip
+    asked = [(part, source) for one in examined for part in _parts(one) for source in one.sources]
     if entails is None:
         scores, enough = [source.covers(stems(part)) for part, source in asked], COVERED
     else:
@@ -265,11 +259,10 @@ def _check(one: _Examined, weak: str | None) -> Check:
     findings = one.findings or ((_Finding(weak, "weak"),) if weak else ())
     verdicts = {finding.verdict for finding in findings}
     verdict: Verdict = "unsupported" if "unsupported" in verdicts else "weak"
-    return Check(
-        claim.start, claim.end, verdict if findings else "verified", claim.cited,
-        tuple(dict.fromkeys(finding.reason for finding in findings)),
-        any(finding.fabricated for finding in findings),
-    )  # fmt: skip
+    reasons = tuple(dict.fromkeys(finding.reason for finding in findings))
+    fabricated = any(finding.fabricated for finding in findings)
+    found = verdict if findings else "verified"
+    return Check(claim.start, claim.end, found, claim.cited, reasons, fabricated)
 
 
 def _marks(numbers: Sequence[int]) -> str:

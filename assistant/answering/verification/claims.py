@@ -84,11 +84,10 @@ def _tells(line: str) -> bool:
 def _blocks(text: str) -> Iterator[Span]:
     """Paragraphs, list items and headings, without white space around them."""
     ends = [match.start() for match in _BLOCK_END.finditer(text)]
-    for start, end in pairwise([0, *ends, len(text)]):
-        block = text[start:end]
-        kept = block.strip()
+    for low, high in pairwise([0, *ends, len(text)]):
+        block = text[low:high]
+        start, kept = low + len(block) - len(block.lstrip()), block.strip()
         if kept:
-            start += len(block) - len(block.lstrip())
             yield start, start + len(kept)
 
 

@@ -5,6 +5,7 @@ to tell true from false, so its scores are weighed with the sentence's words, na
 """
 
 from collections.abc import Sequence, Set
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,12 @@ from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
 
 ENTAILMENT_FEATURES = (
-    "relevance", "words in one sentence", "pairs of words", "missing figures", "missing names",
-)  # fmt: skip
+    "relevance",
+    "words in one sentence",
+    "pairs of words",
+    "missing figures",
+    "missing names",
+)
 """A logit of the cross-encoder, two shares of the sentence's content words, two counts. The logits
 of evidence and of the short answer add nothing, and neither does a negation in only one of the two.
 The share of words in the whole passage was left out: it gains 0.012 of AUROC on claims made of one
@@ -79,4 +84,4 @@ def _share(said: Sequence[object], there: Set[object]) -> float:
 def _neighbours(sentence: str) -> set[tuple[str, str]]:
     """Content words of a sentence that follow one another, as stems."""
     found = stems(sentence)
-    return set(zip(found, found[1:], strict=False))
+    return set(pairwise(found))
