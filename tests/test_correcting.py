@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 import pytest
@@ -13,6 +12,7 @@ from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Filter
 
 from .conftest import WordEmbedder
+from .fork_server import ASSISTANT, Forked
 from .test_adding import html, records
 from .test_cli import run
 
@@ -235,7 +235,8 @@ def test_the_command(folder):
     folder.write("ferry.md", FERRY)
     corpus = folder.root
     run("sync", corpus=corpus)
-    done = run("correct", "ferry.md", "--title", "The ferry", "--date", "", corpus=corpus)
+    title = ["--title", "The ferry", "--date", ""]
+    done = run("correct", "ferry.md", *title, corpus=corpus, fresh=True)
     assert done.stdout == "corrected ferry.md in ferry.md\n"
     told = json.loads(run("correct", "ferry.md", "--author", "", "--json", corpus=corpus).stdout)
     assert told == {"kind": "changed", "path": "ferry.md", "id": "ferry.md"}
@@ -394,9 +395,8 @@ def test_an_import_stopped_before_it_begins_does_nothing(folder, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
     export = whales(tmp_path / "whales.jsonl", 40, sentences=700)
-    code = "from assistant.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "--corpus", folder.root, "add", str(export)],
+    process = Forked(
+        [*ASSISTANT, "--corpus", folder.root, "add", str(export)],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     said = ""

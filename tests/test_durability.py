@@ -17,6 +17,7 @@ from assistant.errors import AssistantError
 from assistant.settings import load_settings
 
 from .conftest import Folder, WordEmbedder
+from .fork_server import Forked
 
 ARTICLES = 200
 RANDOM_KILLS = 30
@@ -77,7 +78,7 @@ def check(folder):
 
 def write_and_kill(folder, seed, kill_at):
     """Runs a writer and kills it when `kill_at` says so; whether it had acknowledged."""
-    writer = subprocess.Popen(
+    writer = Forked(
         [sys.executable, "-c", WRITER, str(folder.root), str(seed)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

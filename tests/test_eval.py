@@ -27,6 +27,7 @@ from eval.glossary import MEASURED
 from eval.measures import squeezed
 from eval.run import evaluate, open_dataset, save
 
+from . import fork_server
 from .conftest import WordEmbedder
 from .llm_server import LLMServer
 from .llm_server import Reply as LLMReply
@@ -300,15 +301,15 @@ def test_the_committed_baseline_is_of_the_committed_corpus_and_questions():
 # ---- the commands -----------------------------------------------------------------------------
 
 
-def command(*arguments, **more):
-    return subprocess.run(
-        [sys.executable, "-m", "eval", *map(str, arguments)], capture_output=True, text=True, **more
-    )
+def command(*arguments, fresh=False):
+    process = subprocess.run if fresh else fork_server.run
+    line = [sys.executable, "-m", "eval", *map(str, arguments)]
+    return process(line, capture_output=True, text=True)
 
 
 def test_a_person_runs_compares_and_reports(tmp_path):
     folder = write_dataset(tmp_path / "small")
-    done = command("run", "--dataset", folder, "--cache", tmp_path / "c", "--set", "threshold=0.1", "--runs", tmp_path / "runs")  # fmt: skip
+    done = command("run", "--dataset", folder, "--cache", tmp_path / "c", "--set", "threshold=0.1", "--runs", tmp_path / "runs", fresh=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "evidence MRR" in done.stdout
     assert "4/4" in done.stderr  # the progress bar

@@ -6,7 +6,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from filelock import FileLock
 from assistant.corpus.watch import Pace
 from assistant.errors import CorpusError, SettingsError, StoreError
 
+from .fork_server import ASSISTANT, Forked
 from .test_adding import html
 from .web_server import WebServer, page
 
@@ -525,12 +525,12 @@ def test_a_folder_that_is_not_there_is_refused(folder, tmp_path):
 
 @pytest.fixture
 def started():
-    """Starts `assistant` in the background."""
+    """Starts `assistant` in the background; fresh as a person does, with nothing imported."""
     running = []
 
-    def start(corpus, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", corpus, *arguments],
+    def start(corpus, *arguments, fresh=False):
+        process = (subprocess.Popen if fresh else Forked)(
+            [*ASSISTANT, "--corpus", corpus, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env=os.environ | {"ASSISTANT_ALLOW_PRIVATE_ADDRESSES": "true"},
         )  # fmt: skip
@@ -552,7 +552,7 @@ def read_until(process, words):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_watching_ends_when_it_is_told(folder, started, sent):
-    process = started(folder.root, "watch")
+    process = started(folder.root, "watch", fresh=sent == signal.SIGTERM)
     read_until(process, "watching")
     process.send_signal(sent)
     output, _ = process.communicate(timeout=PATIENCE)
@@ -564,13 +564,13 @@ def test_watching_ends_when_it_is_told(folder, started, sent):
 def test_following_on_the_command_line(site, folder, started):
     site.web.at("/feed", site.feed("whale"))
     site.article("whale")
-    process = started(folder.root, "add", site.url("/feed"), "--follow")
+    process = started(folder.root, "add", site.url("/feed"), "--follow", fresh=True)
     read_until(process, f"follows {site.url('/feed')}")
     assert "story-whale.md" in read_until(process, "new ")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output
-    listed, _ = started(folder.root, "feeds", "--json").communicate(timeout=PATIENCE)
+    listed, _ = started(folder.root, "feeds", "--json", fresh=True).communicate(timeout=PATIENCE)
     assert [(f["url"], f["followed"]) for f in json.loads(listed)] == [(site.url("/feed"), True)]
     assert started(folder.root, "feeds", "--unfollow", site.url("/feed")).wait(PATIENCE) == 0
     nothing, _ = (process := started(folder.root, "add", "--follow")).communicate(timeout=PATIENCE)
@@ -595,7 +595,7 @@ def test_a_mistaken_command_says_what_to_do(folder, started, arguments, told):
 
 
 def test_the_chat_follows_the_folder_if_asked(folder, started):
-    process = started(folder.root, "chat", "--port", "0", "--watch")
+    process = started(folder.root, "chat", "--port", "0", "--watch", fresh=True)
     read_until(process, "Open http")
     folder.write("a.txt", "The whale likes krill.")
     read_until(process, "new       a.txt")

@@ -10,6 +10,7 @@ from assistant.store.full_text import LexicalIndex
 from assistant.text.tokens import stem
 
 from .conftest import WordEmbedder
+from .fork_server import Forked
 
 STORY = "Title of {0}\n\nThe {0} bridge was opened on Monday. It is long and made of steel.\n"
 
@@ -253,7 +254,7 @@ with folder.open() as assistant:
 @pytest.fixture
 def other(folder):
     """A second process over the same corpus: `other("add", word)` tells whether it finds it."""
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-c", OTHER, str(folder.root)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

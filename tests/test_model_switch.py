@@ -26,6 +26,7 @@ from assistant.settings import load_settings
 from assistant.store.store import AnsweringModel, Store
 
 from .conftest import WordEmbedder
+from .fork_server import Forked
 
 STORIES = 300
 """Of a passage each: two batches."""
@@ -204,7 +205,7 @@ with Folder(Path(sys.argv[1])).open(embedder=embedder) as assistant:
 
 def stopped_by(signal_, folder, model, log):
     """A sync in its second batch, ended by a signal; the texts that it had encoded before."""
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-c", SWITCH, str(folder.root), str(model), str(log)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
