@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
-from .conftest import BUNDLED, INTERVIEW
+from .conftest import INTERVIEW, copy_bundled
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -89,9 +89,8 @@ def evaluation(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, evaluation) -> Iterator[str]:
-    corpus = tmp_path_factory.mktemp("web") / "articles"
-    shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
+def server(tmp_path_factory, bundled_index, evaluation) -> Iterator[str]:
+    corpus = copy_bundled(bundled_index, tmp_path_factory.mktemp("web") / "articles")
     (corpus / "hostile.md").write_text(HOSTILE)
     (corpus / "quinces.md").write_text(QUINCES)
     with serving(

@@ -3,14 +3,13 @@
 import io
 import json
 import re
-import shutil
 import zipfile
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from .conftest import BUNDLED
+from .conftest import copy_bundled
 from .test_adding import html
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 from .test_web import HOSTILE, QUINCES, Visit, browser, serving  # noqa: F401 - a fixture
@@ -35,9 +34,8 @@ REPRINT = (
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("articles") / "articles"
-    shutil.copytree(BUNDLED, folder, ignore=shutil.ignore_patterns(".assistant"))
+def corpus(tmp_path_factory, bundled_index):
+    folder = copy_bundled(bundled_index, tmp_path_factory.mktemp("articles") / "articles")
     (folder / "hostile.md").write_text(HOSTILE)
     (folder / "quinces.md").write_text(QUINCES)
     for name in ("ferry", "ferry-2", "ferry-3"):

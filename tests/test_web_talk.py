@@ -1,12 +1,11 @@
 """Talking in the page: follow-ups, the line that says what was searched for, a language model."""
 
-import shutil
 from threading import Event
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import BUNDLED
+from .conftest import copy_bundled
 from .llm_server import LLMServer, Reply
 from .test_asking import MAIN_QUESTION
 from .test_web import Visit, browser, serving  # noqa: F401 - a fixture
@@ -21,9 +20,8 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, service):
-    corpus = tmp_path_factory.mktemp("talk") / "articles"
-    shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
+def server(tmp_path_factory, bundled_index, service):
+    corpus = copy_bundled(bundled_index, tmp_path_factory.mktemp("talk") / "articles")
     chosen = {"LLM": "openai-like", "LLM_MODEL": "scripted", "LLM_URL": service.url}
     with serving(corpus, **{f"ASSISTANT_{key}": value for key, value in chosen.items()}) as address:
         yield address

@@ -2,6 +2,7 @@
 
 import json
 import re
+from shutil import copytree
 
 import pytest
 
@@ -27,12 +28,11 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def writing(tmp_path_factory, service):
+def writing(tmp_path_factory, bundled_index, service):
     """The bundled articles with a language model."""
-    data = tmp_path_factory.mktemp("writing")
+    data = copytree(bundled_index, tmp_path_factory.mktemp("writing") / "data")
     chosen = {"llm": "openai-like", "llm_model": "scripted", "llm_url": service.url}
     with open_assistant(corpus=BUNDLED, data=data, **chosen) as assistant:
-        assistant.sync()
         yield assistant
 
 
