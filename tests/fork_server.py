@@ -33,7 +33,8 @@ ASSISTANT = [sys.executable, "-c", "from assistant.cli import main; main()"]
 """The command `assistant`."""
 
 IMPORTED = """
-    pytest tests.conftest assistant.cli chromadb chromadb.api.rust sentence_transformers torch
+    pytest tests.conftest assistant.cli babel.dates chromadb.api.rust chromadb.telemetry.product.events
+    datasketch platformdirs py3langid sentence_transformers torch transformers.models.bert.modeling_bert
 """.split()
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): orphans of our children become our own children."""

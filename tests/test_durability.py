@@ -118,7 +118,7 @@ def at_persist(folder, seed):
     def wait(writer):
         before = stamps()
         while writer.poll() is None and stamps() == before:
-            time.sleep(0.001)
+            time.sleep(0.003)
         time.sleep(delay)
 
     return wait

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import INTERVIEW, copy_bundled
+from .fork_server import ASSISTANT, Forked
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -93,18 +93,17 @@ def server(tmp_path_factory, bundled_index, evaluation) -> Iterator[str]:
     corpus = copy_bundled(bundled_index, tmp_path_factory.mktemp("web") / "articles")
     (corpus / "hostile.md").write_text(HOSTILE)
     (corpus / "quinces.md").write_text(QUINCES)
-    with serving(
-        corpus, ASSISTANT_EVALUATION=str(evaluation), ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1"
-    ) as address:
+    chosen = {"ASSISTANT_EVALUATION": str(evaluation), "ASSISTANT_ALLOW_PRIVATE_ADDRESSES": "1"}
+    with serving(corpus, fresh=True, **chosen) as address:
         yield address
 
 
 @contextmanager
-def serving(corpus: Path, **settings: str) -> Iterator[str]:
+def serving(corpus: Path, fresh: bool = False, **settings: str) -> Iterator[str]:
     """The address of a server in its own process; it must not have printed a traceback."""
     log = (corpus.parent / "server.log").open("w+")
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", str(corpus), "chat", "--port", "0"],
+    process = (subprocess.Popen if fresh else Forked)(
+        [*ASSISTANT, "--corpus", str(corpus), "chat", "--port", "0"],
         stdout=subprocess.PIPE, stderr=log, text=True,
         env=os.environ | settings,
     )  # fmt: skip
