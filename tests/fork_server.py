@@ -29,8 +29,17 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ASSISTANT = [sys.executable, "-c", "from assistant.cli import main; main()"]
+MAIN = "from assistant.cli import main; main()"
+ASSISTANT = [sys.executable, "-c", MAIN]
 """The command `assistant`."""
+
+SMALL_STEPS = """
+import assistant.corpus.indexing
+import assistant.corpus.ingestion
+assistant.corpus.indexing.BATCH_PASSAGES //= 8
+assistant.corpus.ingestion.CHUNK_CHARACTERS //= 8
+"""
+"""Before the command: an import commits an eighth of the usual amount, that is eight times as soon."""
 
 IMPORTED = """
     pytest tests.conftest assistant.cli babel.dates chromadb.api.rust chromadb.telemetry.product.events

@@ -13,7 +13,7 @@ from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Filter
 
 from .conftest import WordEmbedder
-from .fork_server import Forked
+from .fork_server import MAIN, SMALL_STEPS, Forked
 from .test_adding import html, records
 from .test_cli import run
 
@@ -395,14 +395,8 @@ def test_an_import_stopped_before_it_begins_does_nothing(folder, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
-    export = whales(tmp_path / "whales.jsonl", 40, sentences=140)
-    # A fifth as much at once as usual: the packaged model takes its time.
-    code = (
-        "import assistant.corpus.ingestion as ingestion\n"
-        "ingestion.CHUNK_CHARACTERS //= 5\n"
-        "from assistant.cli import main\n"
-        "main()"
-    )
+    export = whales(tmp_path / "whales.jsonl", 40, sentences=90)
+    code = SMALL_STEPS + MAIN  # the packaged model takes its time
     process = Forked(
         [sys.executable, "-c", code, "--corpus", folder.root, "add", str(export)],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from .conftest import INTERVIEW, copy_bundled
-from .fork_server import ASSISTANT, Forked
+from .fork_server import MAIN, Forked
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -99,11 +100,18 @@ def server(tmp_path_factory, bundled_index, evaluation) -> Iterator[str]:
 
 
 @contextmanager
-def serving(corpus: Path, fresh: bool = False, **settings: str) -> Iterator[str]:
-    """The address of a server in its own process; it must not have printed a traceback."""
+def serving(
+    corpus: Path, *, before: str = "", fresh: bool = False, **settings: str
+) -> Iterator[str]:
+    """The address of a server in its own process; it must not have printed a traceback.
+
+    Args:
+        before: code to run there first.
+        fresh: as a person starts it, with nothing imported.
+    """
     log = (corpus.parent / "server.log").open("w+")
     process = (subprocess.Popen if fresh else Forked)(
-        [*ASSISTANT, "--corpus", str(corpus), "chat", "--port", "0"],
+        [sys.executable, "-c", before + MAIN, "--corpus", str(corpus), "chat", "--port", "0"],
         stdout=subprocess.PIPE, stderr=log, text=True,
         env=os.environ | settings,
     )  # fmt: skip

@@ -4,12 +4,14 @@ import io
 import json
 import re
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from .conftest import copy_bundled
+from .fork_server import SMALL_STEPS
 from .test_adding import html
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 from .test_web import HOSTILE, QUINCES, Visit, browser, serving  # noqa: F401 - a fixture
@@ -48,7 +50,7 @@ def corpus(tmp_path_factory, bundled_index):
 
 @pytest.fixture(scope="module")
 def server(corpus):
-    with serving(corpus, ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1") as address:
+    with serving(corpus, before=SMALL_STEPS, ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1") as address:
         yield address
 
 
@@ -71,6 +73,15 @@ def visit(browser, server):  # noqa: F811
 
 def find(page, words):
     page.get_by_label("Find an article").fill(words)
+
+
+@contextmanager
+def lengthened(page):
+    """Waits until the list has what is added meanwhile; a search typed before may be overtaken."""
+    count = page.locator("#count")
+    before = count.inner_text()
+    yield
+    expect(count).not_to_have_text(before, timeout=30_000)
 
 
 def titles(page):
@@ -221,8 +232,10 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     form.get_by_label("Text").fill(
         "The quokka census counted 4,711 animals on the island, rangers reported on Friday."
     )
-    page.locator("#paste").click()
-    expect(page.locator("#outcome")).to_contain_text("quokka-census.txt is added", timeout=30_000)
+    with lengthened(page):
+        page.locator("#paste").click()
+        added = page.locator("#outcome")
+        expect(added).to_contain_text("quokka-census.txt is added", timeout=30_000)
     expect(form.get_by_label("Text")).to_have_value("")
     find(page, "quokka")
     row = page.get_by_role("gridcell", name="Quokka census", exact=True)
@@ -273,8 +286,9 @@ def test_a_page_of_the_web_is_looked_at_before_it_is_added(visit, tmp_path):
         expect(page.locator("#seen")).to_contain_text("every ship must wait", timeout=30_000)
         expect(page.locator("#seen")).to_contain_text("2024-05-07")
         seen.picture("preview", tmp_path)
-        page.locator("#add-seen").click()
-        expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
+        with lengthened(page):
+            page.locator("#add-seen").click()
+            expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
         expect(page.locator("#preview")).not_to_be_visible()
         find(page, "whale")
         expect(page.locator("#table")).to_contain_text("near the harbour", timeout=30_000)
@@ -340,8 +354,9 @@ def test_a_folder_is_uploaded_without_its_hidden_files(visit, tmp_path):
     adding(page, "Upload")
     page.locator("#folder input[type=file]").set_input_files(tmp_path / "clips")
     expect(page.locator("#folder")).to_contain_text("otter")
-    page.locator("#upload").click()
-    expect(page.locator("#outcome")).to_contain_text("2 new", timeout=30_000)
+    with lengthened(page):
+        page.locator("#upload").click()
+        expect(page.locator("#outcome")).to_contain_text("2 new", timeout=30_000)
     find(page, "otter.md")
     expect(titles(page)).to_have_count(1)
 
@@ -391,9 +406,10 @@ def test_a_list_of_articles_is_uploaded(visit):
         {"name": "newts.jsonl", "mimeType": "application/x-ndjson", "buffer": content.encode()}
     )
     expect(page.locator("#files")).to_contain_text("newts")
-    page.locator("#upload").click()
     outcome = page.locator("#outcome")
-    expect(outcome).to_contain_text("30 new, 1 failed", timeout=60_000)
+    with lengthened(page):
+        page.locator("#upload").click()
+        expect(outcome).to_contain_text("30 new, 1 failed", timeout=60_000)
     expect(outcome).to_contain_text("newts.jsonl:31")
     choose(page, "Newt 7")
     expect(page.locator("#details")).to_contain_text("newts.jsonl#newts/n7.md")

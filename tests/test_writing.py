@@ -169,7 +169,7 @@ def test_a_question_that_leans_on_nothing_is_not_rewritten(writing, service):
 
 
 def test_the_command_prints_prose_as_it_grows_and_what_is_wrong_with_it(
-    service, tmp_path, monkeypatch, capsys
+    service, bundled_index, tmp_path, monkeypatch, capsys
 ):
     for key, value in {
         "LLM": "openai-like",
@@ -177,7 +177,8 @@ def test_the_command_prints_prose_as_it_grows_and_what_is_wrong_with_it(
         "LLM_URL": service.url,
     }.items():
         monkeypatch.setenv(f"ASSISTANT_{key}", value)
-    folder = ["--corpus", str(BUNDLED), "--data", str(tmp_path)]
+    data = copytree(bundled_index, tmp_path / "data")
+    folder = ["--corpus", str(BUNDLED), "--data", str(data)]
     main([*folder, "sync"], standalone_mode=False)
     service.says(f"{PROSE} It employs 4711 people. [1]")
     main([*folder, "ask", MAIN_QUESTION], standalone_mode=False)
