@@ -30,7 +30,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-eval: $(VENV)/.installed
+eval: $(VENV)/.installed-eval
 	$(BIN)/python -m eval
 
 # glibc gives large blocks back after each step unless told not to: a quarter of the time on a CPU.
@@ -57,14 +57,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --editable '.[dev]'
-	@touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-train: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --editable '.[train]'
-	@touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-bench: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --editable '.[bench]'
-	@touch $@ $(VENV)/.installed
+# Every extra includes that of the evaluation.
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-eval

@@ -14,51 +14,40 @@ from pathlib import Path
 from typing import Any
 
 from assistant import feedback
-from assistant.answering import extractive
-from assistant.answering.extractive import Composer
-from assistant.answering.generative import Writer
-from assistant.answering.pipeline import Asked, Pipeline, Understood, reply
+from assistant.answering.extractive import ExtractiveAnswerer
+from assistant.answering.generative import GenerativeAnswerer
+from assistant.answering.messages import EMPTY_CORPUS, reply, say
+from assistant.answering.pipeline import AskRequest, Pipeline, QueryUnderstanding
 from assistant.answering.reader import Reader, TrainedReader
+from assistant.answering.selection import Selector
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
-from assistant.corpus import watch
+from assistant.corpus import embedding_migration, feeds, watch
 from assistant.corpus.folder import Corpus
-from assistant.corpus.incoming import Incoming, Limits
-from assistant.corpus.indexing import BackgroundSwitch, Index
-from assistant.corpus.ingestion import Details, Ingestion, ShowPlan, ShowProgress, ShowWaiting
-from assistant.corpus.plan import Change, Plan, likened
-from assistant.corpus.transfer import Transfer, export_corpus
-from assistant.corpus.watch import FeedSummary, Pace
-from assistant.errors import CorpusError
+from assistant.corpus.incoming import Incoming, Limits, page_at
+from assistant.corpus.indexing import Index
+from assistant.corpus.ingestion import Ingestion
+from assistant.corpus.library import EVERYTHING, Library
+from assistant.corpus.pace import Pace
+from assistant.corpus.plan import Change, Plan, ShowPlan
+from assistant.corpus.transfer.exporting import export_corpus
+from assistant.corpus.transfer.manifest import Transfer
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
-from assistant.models.llm.base import LanguageModel, language_model
-from assistant.models.nli import SentenceEntailment
-from assistant.models.rerankers import Reranker, SentenceReranker
-from assistant.retrieval.retriever import EVERYTHING, Retriever
+from assistant.models.llm.base import LanguageModel
+from assistant.models.llm.providers import language_model
+from assistant.models.pair_models import Reranker, SentenceEntailment, SentenceReranker
+from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.suggestions import suggest
-from assistant.schema import (
-    Answer,
-    Article,
-    ArticleSummary,
-    Copy,
-    Filter,
-    Order,
-    Passage,
-    ScoredPassage,
-    Turn,
-)
+from assistant.schema import Answer, Filter, ScoredPassage, ShowProgress, ShowWaiting, Turn
 from assistant.settings import Settings, load_settings
-from assistant.sources.corrections import Correction
 from assistant.store.active_model import Models
+from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
-
-SUGGEST_FROM = 200
-"""Newest articles that example questions are made from."""
 
 
 def open_assistant(
@@ -75,11 +64,8 @@ def open_assistant(
 
     Args:
         settings: as from `load_settings`; instead, single settings may be given by name.
-        embedder: takes the place of the model named in the settings.
-        reader: takes the place of the built-in reader.
-        reranker: takes the place of the one named in the settings.
-        model: a language model in the place of the one named in the settings.
-        entails: judges prose in the place of the one named in the settings, or of the reader.
+        embedder: replaces what the settings name, as do the others that are given: the reader, the
+            reranker, the language model, and the judge whether a passage entails a sentence.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -93,17 +79,18 @@ def open_assistant(
     if isinstance(reranker, str):
         reranker = SentenceReranker(reranker)
     weights = CrossEncoder()
+    reader = reader or TrainedReader(weights)
     if entails is None:
         named = settings.entailment
         entails = SentenceEntailment(named) if named else ReaderEntailment(weights)
-    return Assistant(
-        settings, embedder, reader or TrainedReader(weights), reranker,
-        model or language_model(settings), entails,
-    )  # fmt: skip
+    model = model or language_model(settings)
+    return Assistant(settings, embedder, reader, reranker, model, entails)
 
 
-class Assistant:
-    """Answers questions from articles. Make it with `open_assistant`; any thread may use it."""
+class Assistant(Library):
+    """A library of articles that answers questions from them. Make it with `open_assistant`; any
+    thread may use it.
+    """
 
     def __init__(
         self,
@@ -118,33 +105,41 @@ class Assistant:
         corpus = Corpus(settings.corpus, settings.max_file_mb << 20)
         if settings.data is None:
             corpus.require()  # or a mistyped name would become an empty corpus
-        self._corpus = corpus
-        self._store = Store(settings.data_folder)
-        self._models = Models(self._store, embedder)
-        self._vectors = VectorIndex(self._store, settings.data_folder / "chroma")
-        self._index = Index(
-            corpus, self._store, self._vectors, self._models, settings.passage_words
-        )
-        self._switch = BackgroundSwitch(self._index)
-        self._ingestion = Ingestion(
-            corpus, self._store, self._index, _limits(settings), settings.data_folder / "removed"
-        )
+        self._store = store = Store(settings.data_folder)
+        self._models = Models(store.embeddings, embedder)
+        self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
+        copies = Copies(store)
+        index = Index(corpus, store, copies, self._chroma, self._models, settings.passage_words)
+        super().__init__(index, settings.data_folder / "removed")
+        self._limits = Limits.of(settings)
+        self._switch = embedding_migration.BackgroundSwitch(index)
+        self._ingestion = Ingestion(index, self._limits)
         self._retriever = Retriever(
-            self._store, LexicalIndex(self._store), self._vectors, self._models.answering,
-            settings.retrieval, settings.abbreviations, reranker,
-        )  # fmt: skip
-        self._copies = Copies(self._store)
-        composer = Composer(
-            self._store.article, settings.threshold, settings.answer_sentences, self._copies
+            store,
+            LexicalIndex(store),
+            VectorIndex(store.embeddings, self._chroma),
+            self._models.answering,
+            settings.retrieval,
+            settings.abbreviations,
+            reranker,
         )
-        # A reranker has read them all before: what it puts last is not read again.
-        read_first = settings.candidates // (1 if reranker is None else 3) or 1
-        writer = None if model is None else Writer(model, composer, settings.llm_context, entails)
+        extractive = ExtractiveAnswerer(store.article, copies)
+        generative = None
+        if model is not None:
+            generative = GenerativeAnswerer(model, extractive, settings.llm_context, entails)
         self._pipeline = Pipeline(
-            self._retriever, reader, composer, settings.candidates, read_first, model, writer
-        )  # fmt: skip
+            self._retriever,
+            reader,
+            Selector(store.article, copies, settings.threshold, settings.answer_sentences),
+            extractive,
+            settings.candidates,
+            # A reranker has read them all before: what it puts last is not read again.
+            settings.candidates // (1 if reranker is None else 3) or 1,
+            model,
+            generative,
+        )
         self._ready = threading.Event()
-        self._suggestions: PerGeneration[str, list[str]] = PerGeneration(self._store.generation)
+        self._suggestions: PerGeneration[str, list[str]] = PerGeneration(store.generation)
 
     def __enter__(self) -> "Assistant":
         return self
@@ -156,10 +151,8 @@ class Assistant:
         """Finishes what runs in the background and closes the index."""
         self._switch.close()
         self._retriever.close()
-        self._vectors.close()
+        self._chroma.close()
         self._store.close()
-
-    # ---- asking -----------------------------------------------------------------------------
 
     def ask(
         self,
@@ -180,8 +173,9 @@ class Assistant:
             today: the day that "last week" refers to; the day it is unless given.
             narrow: whether a time that the question speaks of may narrow it to articles of then.
         """
-        options = {"alone": alone, "within": within, "today": today, "narrow": narrow}
-        *_, answer = self.stream(question, turns, **options)  # type: ignore[arg-type]
+        *_, answer = self.stream(
+            question, turns, alone=alone, within=within, today=today, narrow=narrow
+        )
         return answer
 
     def stream(
@@ -196,20 +190,17 @@ class Assistant:
     ) -> Iterator[Answer]:
         """The answer as it grows; each item holds all so far, the last is the whole answer."""
         said = reply(question)
+        if said is None and self._store.catalogue.counts()[1] == 0:
+            said = say(question, EMPTY_CORPUS)
         if said is not None:
             yield said
-            return
-        if self._store.counts()[1] == 0:
-            yield extractive.say(question, extractive.EMPTY_CORPUS)
             return
         started = time.perf_counter()
         if not self._ready.is_set():
             self._load()
         loading = time.perf_counter() - started
-        flat = " ".join(question.split())
-        for answer in self._pipeline.stream(
-            Asked(flat, () if alone else turns, within, today, narrow)
-        ):
+        request = AskRequest(question, () if alone else turns, within, today, narrow)
+        for answer in self._pipeline.stream(request):
             notice = " ".join(filter(None, (answer.notice, self.model_problem())))
             yield replace(answer, notice=notice).timed(loading=loading)
 
@@ -220,9 +211,9 @@ class Assistant:
         *,
         within: Filter = EVERYTHING,
         today: date | None = None,
-    ) -> Understood:
+    ) -> QueryUnderstanding:
         """What a question means after these turns, and of which time it speaks."""
-        return self._pipeline.understand(Asked(" ".join(question.split()), turns, within, today))
+        return self._pipeline.understand(AskRequest(question, turns, within, today))
 
     def retrieve(
         self, question: str, limit: int, within: Filter = EVERYTHING
@@ -230,24 +221,14 @@ class Assistant:
         """The passages nearest to a question, best first, for programs that read themselves."""
         return self._retriever.search(" ".join(question.split()), limit, within)[1]
 
-    def sources(self) -> list[str]:
-        """The outlets of the articles, those with most articles first."""
-        return self._store.sources()
-
-    def authors(self) -> list[str]:
-        """The authors of the articles, those with most articles first."""
-        return self._store.authors()
+    def suggested_questions(self, limit: int = 4) -> list[str]:
+        """Questions that the articles answer, for people who do not know what to ask."""
+        lexical = self._retriever.lexical
+        return self._suggestions.get("", lambda: suggest(self._store, lexical))[:limit]
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
-        """Puts an answer that is wrong into the inbox of the evaluation; returns the inbox.
-
-        Args:
-            reason: one of `feedback.REASONS`.
-            remark: what the person has to say about it.
-
-        Raises:
-            SettingsError: the reason is none of them, or the remark is too long.
-            StoreError: the inbox cannot be written.
+        """Puts an answer that is wrong, for one of `feedback.REASONS`, into the inbox of the
+        evaluation; returns the inbox.
         """
         inbox = self.settings.evaluation_folder / feedback.INBOX
         feedback.give(inbox, answer, reason, remark)
@@ -258,7 +239,7 @@ class Assistant:
     def warm(self) -> None:
         """Loads the models and opens the vector index, so that the first question is fast."""
         self._load()
-        self._vectors.follow()
+        self._chroma.follow()
 
     def _load(self) -> None:
         self._models.answering().encode(["ready?"])
@@ -273,74 +254,29 @@ class Assistant:
         """One line for people: whether it is ready, and over how much."""
         if not self.ready:
             return "loading the models …"
-        articles, passages = self._store.counts()
+        articles, passages = self._store.catalogue.counts()
         note = self._switch.note or self.model_problem()
-        ready = f"ready: {articles:,} articles, {passages:,} passages"
-        return f"{ready}; {note}" if note else ready
-
-    # ---- the articles -----------------------------------------------------------------------
-
-    def articles(
-        self,
-        matching: str = "",
-        within: Filter = EVERYTHING,
-        order: Order = "date",
-        *,
-        reverse: bool = False,
-        limit: int = -1,
-        offset: int = 0,
-    ) -> list[ArticleSummary]:
-        """The indexed articles whose title, outlet or id contains the words, newest first.
-
-        Args:
-            within: only these.
-            order: see `Order`; what has no date or outlet is last, `reverse` or not.
-            limit: as many at most, after the first `offset`; all, when negative.
-        """
-        return self._store.articles(
-            matching, within, order, reverse=reverse, limit=limit, offset=offset
+        return f"ready: {articles:,} articles, {passages:,} passages" + (
+            f"; {note}" if note else ""
         )
 
-    def count_articles(self, matching: str = "", within: Filter = EVERYTHING) -> int:
-        """How many articles `articles` lists without a limit."""
-        return self._store.count_articles(matching, within)
+    def model_problem(self) -> str:
+        """Why passages are not found by their meaning now, with the remedy; empty if they are."""
+        return self._models.problem() if self.settings.retrieval != "lexical" else ""
 
-    def languages(self) -> list[str]:
-        """The languages of the articles, those of most articles first."""
-        return self._store.languages()
+    def mend_vectors(self) -> int:
+        """Embeds the articles again that lack a vector of the model; returns how many."""
+        return embedding_migration.repair(self._index)
 
-    def article(self, article_id: str) -> Article:
-        """One article with its text.
+    def mend_chroma(self) -> list[str] | None:
+        """Rebuilds Chroma if it is not whole; what was wrong, None if another process owns it."""
+        return self._chroma.repair()
 
-        Raises:
-            CorpusError: no article has this id.
-        """
-        article = self._store.article(article_id)
-        if article is None:
-            raise CorpusError(
-                article_id, "no article has this id", "`assistant list` shows the ids"
-            )
-        return article
+    # ---- the corpus -------------------------------------------------------------------------
 
-    def passages(self, article_id: str) -> list[Passage]:
-        """The passages of an article, in order."""
-        return self._store.passages_of(self.article(article_id).id)
-
-    def details(self, article_id: str) -> Details:
-        """All that is known of an article, for a person who looks it over.
-
-        Raises:
-            CorpusError: no article has this id.
-        """
-        return self._ingestion.details(self.article(article_id), self.passages(article_id))
-
-    def copies(self, article_id: str) -> tuple[Copy, ...]:
-        """The articles with nearly the same text as this one, the most similar first.
-
-        Raises:
-            CorpusError: no article has this id.
-        """
-        return self._copies.of(self.article(article_id).id)
+    def feeds(self) -> list[feeds.FeedSummary]:
+        """The feeds that were added or followed, by address."""
+        return feeds.feeds(self._ingestion)
 
     def plan(self) -> Plan:
         """What `sync` would do; nothing is written."""
@@ -361,16 +297,14 @@ class Assistant:
 
         Args:
             show: called with the plan before anything is written.
-            progress: called after each commit.
-            waiting: called about twice a second while another process is indexing.
             background: embeds with another model in a thread, while the old one answers here.
         """
         plan = self._ingestion.sync(show, progress, waiting)
         if background:
             self._switch.start()
         else:
-            self._index.switch(progress=progress, waiting=waiting)
-        return likened(plan, self._copies)
+            embedding_migration.switch(self._index, progress=progress, waiting=waiting)
+        return plan
 
     def add(
         self,
@@ -380,141 +314,35 @@ class Assistant:
         waiting: ShowWaiting | None = None,
         stop: threading.Event | None = None,
     ) -> Plan:
-        """Puts files, the files of folders, or pages and feeds of the web into the corpus, and
-        indexes them.
-
-        Args:
-            sources: paths, and addresses that begin with http:// or https://.
-            progress: called after each commit; the total is an estimate until all is read.
-            stop: ends it early when it is set: the plan is then what was done until there.
-
-        Ended early, by `stop`, Ctrl-C or an error, what was committed stays; a file that is not
-        indexed by then is taken back, or is again what it was. Killed, the next sync indexes it.
-
-        The same file again is a no-op; the same file with other content replaces its article; the
-        same content under another name is not added twice. Of lists and archives (JSONL, CSV, ZIP)
-        each article becomes a file. What fails is in the plan's failures; the rest is added.
+        """Puts files, the files of folders, or pages and feeds of the web into the corpus and
+        indexes them; `Ingestion.add` says how, and what `stop` or another early end leaves.
         """
-        return likened(self._ingestion.add(sources, progress, waiting, stop), self._copies)
+        return self._ingestion.add(sources, progress, waiting, stop)
 
     def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
-        """Follows the corpus folder until `Pace.stop` is set; see `watch.watch`."""
-        plans = watch.watch(self._ingestion, pace or Pace(), polling=polling)
-        return (likened(plan, self._copies) for plan in plans)
+        """Follows the corpus folder until `Pace.stop` is set; a plan for each change."""
+        return watch.watch(self._ingestion, pace or Pace(), polling=polling)
 
     def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
-        """Follows feeds until `Pace.stop` is set; see `watch.follow`."""
-        plans = watch.follow(self._ingestion, urls, pace or Pace())
-        return (likened(plan, self._copies) for plan in plans)
-
-    def feeds(self) -> list[FeedSummary]:
-        """The feeds that were added or followed, by address."""
-        return watch.feeds(self._store)
+        """Follows feeds until `Pace.stop` is set; a plan for each article and each failure."""
+        return feeds.follow(self._ingestion, urls, pace or Pace())
 
     def unfollow(self, url: str) -> None:
-        """Follows a feed no longer; see `watch.unfollow`."""
-        watch.unfollow(self._store, url)
+        """Follows a feed no longer; its articles stay."""
+        feeds.unfollow(self._ingestion, url)
 
     def preview(self, url: str) -> Incoming:
-        """The article at an address as it would be added; nothing is written.
-
-        Raises:
-            ArticleError: it cannot be fetched, holds no article, or is a feed.
-        """
-        return self._ingestion.preview(url)
+        """The article at an address as it would be added; nothing is written."""
+        return page_at(url, self._limits)
 
     def foresee(self, incoming: Incoming) -> Change:
-        """What adding a previewed article would do: it is new, takes the place of an older version,
-        or is there already; with those that it is a copy of. Nothing is written.
-        """
-        change = self._ingestion.foresee(incoming)
-        own = (change.article_id, change.previous_id)
-        found = self._copies.like(incoming.article.text)
-        return replace(change, copies=tuple(c for c in found if c.article_id not in own))
+        """What adding a previewed article would do, with its copies; nothing is written."""
+        return self._ingestion.foresee(incoming)
 
     def add_previewed(self, incoming: Incoming) -> Change:
         """Adds what `preview` gave, as it was seen."""
-        return likened(Plan((self._ingestion.add_one(incoming),)), self._copies).changes[0]
-
-    def add_text(
-        self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
-    ) -> Change:
-        """Adds a pasted article: writes its file into the corpus and indexes it.
-
-        Raises:
-            ArticleError: there is no text, or the date is not one.
-        """
-        change = self._ingestion.add_text(
-            text, title=title, source=source, published=published, url=url
-        )
-        return likened(Plan((change,)), self._copies).changes[0]
-
-    def correct(
-        self,
-        article_id: str,
-        *,
-        title: str | None = None,
-        source: str | None = None,
-        authors: Sequence[str] | None = None,
-        published: str | None = None,
-        url: str | None = None,
-        language: str | None = None,
-        seen: str = "",
-    ) -> Change:
-        """Corrects facts of an article in its file, and indexes it as the same article.
-
-        An empty value takes a fact away, None leaves it. Of a text or Markdown file the front
-        matter is changed and nothing else; any other file becomes Markdown, and is itself set aside
-        in the data folder. The id is another when it was, or becomes, the address.
-
-        Args:
-            seen: the `Details.version` that the corrections were made on.
-
-        Raises:
-            CorpusError: no article has this id, or its file has changed since it was seen.
-            ArticleError: a value cannot be used, or the file cannot be read.
-        """
-        facts: dict[str, Correction | None] = {
-            "title": title, "source": source, "published": published, "url": url,
-            "language": language, "authors": None if authors is None else tuple(authors),
-        }  # fmt: skip
-        return self._ingestion.correct(self.article(article_id), facts, seen)
-
-    def remove(self, article_id: str) -> Path | None:
-        """Removes an article; its file is set aside in the data folder. Returns where.
-
-        Raises:
-            CorpusError: no article has this id, or its file cannot be moved.
-        """
-        return self._ingestion.remove(self.article(article_id))
+        return self._ingestion.add_one(incoming)
 
     def export(self, archive: Path, *, progress: ShowProgress | None = None) -> Transfer:
-        """Writes the corpus with its index into one file; see `export_corpus`, `import_corpus`."""
-        return export_corpus(self._corpus, self._store, archive, progress)
-
-    def mend_vectors(self) -> int:
-        """Embeds the articles again that lack a vector of the model; returns how many."""
-        return self._index.mend()
-
-    def model_problem(self) -> str:
-        """Why passages are not found by their meaning now, with the remedy; empty if they are."""
-        return self._models.problem() if self.settings.retrieval != "lexical" else ""
-
-    def mend_chroma(self) -> list[str] | None:
-        """Builds Chroma anew where it is not whole; what was wrong, None if it is not ours."""
-        problems = self._vectors.check()
-        return problems if self._vectors.follow() else None
-
-    def suggested_questions(self, limit: int = 4) -> list[str]:
-        """Questions that the articles answer, for people who do not know what to ask."""
-        return self._suggestions.get("", self._suggest)[:limit]
-
-    def _suggest(self) -> list[str]:
-        articles = [self.article(found.id) for found in self._store.articles(limit=SUGGEST_FROM)]
-        return suggest(articles, self._store.abbreviations())
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
-    )
+        """Writes the corpus with its index into one file, which `import_corpus` reads."""
+        return export_corpus(self._index.corpus, self._store, archive, progress)

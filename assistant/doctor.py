@@ -1,15 +1,15 @@
-"""Checks that corpus, store, Chroma and models agree, and mends what can be mended."""
+"""Checks that corpus, store, Chroma and models agree, and repairs what can be repaired."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from assistant.assistant import Assistant, open_assistant
 from assistant.errors import AssistantError, StoreError
 from assistant.models.embedding import Embedder
 from assistant.settings import Settings
-from assistant.store.database import move_away
-from assistant.store.store import Store
+from assistant.store.store import Store, move_away
 
 
 @dataclass(frozen=True)
@@ -20,23 +20,33 @@ class Finding:
     ok: bool
     message: str
     mended: bool = False
+    """It was not well, and has been repaired."""
+
+
+_Result = tuple[Literal["ok", "mended", "failed"], str]
 
 
 def examine(settings: Settings, embedder: Embedder | None = None) -> list[Finding]:
-    """What is well, what was mended, and what a person must do, part by part."""
-    findings = list(_store(settings.data_folder))
-    if not all(finding.ok for finding in findings):
+    """What is well, what was repaired, and what a person must do, part by part."""
+    findings = [_finding("store", _store(settings.data_folder))]
+    if not findings[0].ok:
         return findings
     with open_assistant(settings, embedder=embedder) as assistant:
         for part, check in _CHECKS.items():
             try:
-                findings.append(check(assistant))
+                result = check(assistant)
             except AssistantError as error:
-                findings.append(Finding(part, False, str(error)))
+                result = "failed", str(error)
+            findings.append(_finding(part, result))
     return findings
 
 
-def _store(folder: Path) -> Iterator[Finding]:
+def _finding(part: str, result: _Result) -> Finding:
+    status, message = result
+    return Finding(part, status != "failed", message, status == "mended")
+
+
+def _store(folder: Path) -> _Result:
     """A store that cannot be opened or is damaged is moved aside: the corpus can rebuild it."""
     try:
         store = Store(folder)
@@ -45,59 +55,52 @@ def _store(folder: Path) -> Iterator[Finding]:
     except StoreError as error:
         problems = [error.problem]
     if not problems:
-        yield Finding("store", True, "sound")
-        return
+        return "ok", "sound"
     if all(problem.startswith("lexical index") for problem in problems):
         store = Store(folder)
         store.rebuild_lexical()
         store.close()
-        yield Finding("store", True, f"{problems[0]}; built anew", mended=True)
-        return
+        return "mended", f"{problems[0]}; built anew"
     try:
         aside = move_away(folder)
         Store(folder).close()
-        message = f"{problems[0]}; moved to {aside.name}, building anew from the corpus"
-        yield Finding("store", True, message, mended=True)
     except (OSError, StoreError) as error:
-        yield Finding("store", False, f"{problems[0]}; cannot be replaced ({error})")
+        return "failed", f"{problems[0]}; cannot be replaced ({error})"
+    return "mended", f"{problems[0]}; moved to {aside.name}, building anew from the corpus"
 
 
-def _model(assistant: Assistant) -> Finding:
+def _model(assistant: Assistant) -> _Result:
     assistant.warm()
-    return Finding("embedding model", True, f"{assistant.settings.embedding_model} works")
+    return "ok", f"{assistant.settings.embedding_model} works"
 
 
-def _corpus(assistant: Assistant) -> Finding:
+def _corpus(assistant: Assistant) -> _Result:
     plan = assistant.plan()
     if plan.failures:
-        lines = "; ".join(change.error for change in plan.failures)
-        return Finding("corpus", False, lines)
+        return "failed", "; ".join(change.error for change in plan.failures)
     if plan.empty:
-        return Finding("corpus", True, f"{plan.summary()}: the index holds the same")
-    done = assistant.sync()
-    return Finding("corpus", True, f"synced: {done.summary()}", mended=True)
+        return "ok", f"{plan.summary()}: the index holds the same"
+    return "mended", f"synced: {assistant.sync().summary()}"
 
 
-def _vectors(assistant: Assistant) -> Finding:
+def _vectors(assistant: Assistant) -> _Result:
     problem = assistant.model_problem()
     if problem:
-        return Finding("vectors", False, problem)
-    bare = assistant.mend_vectors()
-    if bare:
-        return Finding("vectors", True, f"{bare} articles had none; embedded anew", mended=True)
-    return Finding("vectors", True, "every passage has one")
+        return "failed", problem
+    incomplete = assistant.mend_vectors()
+    if incomplete:
+        return "mended", f"{incomplete} articles had none; embedded anew"
+    return "ok", "every passage has one"
 
 
-def _chroma(assistant: Assistant) -> Finding:
+def _chroma(assistant: Assistant) -> _Result:
     problems = assistant.mend_chroma()
     if problems is None:
-        return Finding("chroma", True, "in use by another process")
-    if problems:
-        return Finding("chroma", True, f"{problems[0]}; built anew", mended=True)
-    return Finding("chroma", True, "follows the store")
+        return "ok", "in use by another process"
+    return ("mended", f"{problems[0]}; built anew") if problems else ("ok", "follows the store")
 
 
-_CHECKS: dict[str, Callable[[Assistant], Finding]] = {
+_CHECKS: dict[str, Callable[[Assistant], _Result]] = {
     "chroma": _chroma,
     "corpus": _corpus,
     "vectors": _vectors,

@@ -1,7 +1,7 @@
 """The inbox: one JSON line for each answer that a person found wrong; `eval.inbox` reads it.
 
-A line is appended by one write, under a lock that whoever replaces the file takes too: lines of
-several processes never mix, and none is lost while another process takes reviewed ones out.
+A line is appended in one write, under a lock that is also held while the file is replaced: lines of
+several processes never mix, and none is lost while another process takes reviewed lines out.
 """
 
 import json
@@ -28,15 +28,15 @@ MAX_REMARK = 2_000
 """Longest remark, in characters."""
 
 PATIENCE = 10
-"""Seconds to wait for another process that is at the inbox; each is there for milliseconds."""
+"""Seconds to wait for another process that holds the lock; each holds it for milliseconds."""
 
 
 def give(inbox: Path, answer: Answer, reason: str, remark: str = "") -> None:
-    """Appends an answer with what is wrong with it; makes the folder where there is none.
+    """Appends an answer with what is wrong with it; creates the folder if there is none.
 
     Raises:
-        SettingsError: the reason is none of `REASONS`, or the remark is too long.
-        StoreError: the inbox cannot be written; it is as it was.
+        SettingsError: the reason is not one of `REASONS`, or the remark is too long.
+        StoreError: the inbox cannot be written; it stays as it was.
     """
     if reason not in REASONS:
         raise SettingsError("reason", f"{reason!r} is none", f"choose one of {', '.join(REASONS)}")
@@ -51,13 +51,13 @@ def _record(answer: Answer, reason: str, remark: str) -> dict[str, Any]:
     keys = "question searched_for answered short_answer text citations confidence".split()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     kept = {key: said[key] for key in keys}
-    kept["standalone"] = answer.standalone  # a follow-up alone would be no question to adopt
+    kept["standalone"] = answer.standalone  # a follow-up as typed cannot be adopted
     return {"time": now, **kept, "reason": reason, "remark": remark.strip()}
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:
-    """A record as one line for people to read and edit, also where readers break lines at more
-    than line feeds; half a surrogate pair, which UTF-8 cannot hold, is escaped.
+    """A record as one line that people can read and edit, even in editors that break lines at more
+    than line feeds; a lone surrogate, which UTF-8 cannot hold, is escaped.
     """
     text = json.dumps(record, ensure_ascii=False)
     text = re.sub("[\x85\u2028\u2029]", lambda found: f"\\u{ord(found.group()):04x}", text)
@@ -66,7 +66,7 @@ def json_line(record: Mapping[str, Any]) -> bytes:
 
 @contextmanager
 def using(inbox: Path) -> Iterator[None]:
-    """Makes the inbox's folder and keeps other processes from it; wraps failures of the disk.
+    """Creates the inbox's folder and locks the inbox; wraps failures of the disk.
 
     Raises:
         StoreError: something could not be read or written.
@@ -81,7 +81,7 @@ def using(inbox: Path) -> Iterator[None]:
 
 
 def append(path: Path, lines: bytes) -> None:
-    """Appends lines durably, all or nothing; a last line that lacks its end is ended first."""
+    """Appends lines durably, all or nothing; first ends a last line that has no line feed."""
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         before = os.lseek(file, 0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""The seam to llama-index programs: our retrieval and our reader as parts of theirs.
+"""Our retrieval and our reader as components for llama-index programs.
 
 with open_assistant() as assistant:
     nodes = PassageRetriever(assistant).retrieve("what did Galuzin say about the EU mission")
@@ -25,7 +25,7 @@ class PassageRetriever(BaseRetriever):
     """Passages as nodes: id ``ARTICLE#START-END``, offsets and article facts kept.
 
     Args:
-        limit: most nodes that a question gets.
+        limit: the most nodes returned for a question.
     """
 
     def __init__(self, assistant: Assistant, limit: int = 10) -> None:
@@ -53,20 +53,20 @@ def _node(scored: ScoredPassage) -> TextNode:
 class ReaderPostprocessor(BaseNodePostprocessor):
     """Orders the nodes of any retriever by the probability that they answer.
 
-    A node that stays gets it as its score, and as metadata `evidence`, its sentence that answers
-    best, and `short_answer`, where the model rates one above "no answer". It knows nothing of the
-    retriever's scores, which `Assistant.ask` weighs, too.
+    That is then the score of a node. Its metadata get `evidence`, the sentence that answers best,
+    and `short_answer` if the model rates one above "no answer". The retriever's scores, which
+    `Assistant.ask` weighs too, are not used.
     """
 
     top_n: int = 5
-    """Most nodes that stay."""
+    """The most nodes that are kept."""
     least: float = 0.0
-    """Probability below which a node is dropped."""
+    """Nodes of lower probability are dropped."""
     _model: CrossEncoder = PrivateAttr(default_factory=CrossEncoder)
 
     @classmethod
     def class_name(cls) -> str:
-        """How llama-index calls it in a serialised pipeline."""
+        """The name that llama-index gives it in a serialised pipeline."""
         return "ReaderPostprocessor"
 
     def _postprocess_nodes(
@@ -86,23 +86,19 @@ class ReaderPostprocessor(BaseNodePostprocessor):
 
 
 def _annotated(node: BaseNode, text: str, scores: PassageScores) -> BaseNode:
-    """A copy of the node that says which of its sentences answers best."""
+    """A copy of the node with the sentence that answers best in its metadata."""
     spans = split_sentences(text)
     if not spans:
         return node
     start, end = max(spans, key=lambda span: scores.evidence(*span))
     first, last, logit = scores.answer(start, end)
-    found = {"evidence": text[start:end]} | (
-        {"short_answer": text[first:last]} if logit > 0 else {}
-    )
+    found = {"evidence": text[start:end]}
+    if logit > 0:
+        found["short_answer"] = text[first:last]
     kept = {key: value for key, value in node.metadata.items() if key not in FOUND}
     copy = node.model_copy(update={"metadata": kept | found})
-    copy.excluded_llm_metadata_keys = list(
-        dict.fromkeys([*node.excluded_llm_metadata_keys, *FOUND])
-    )
-    copy.excluded_embed_metadata_keys = list(
-        dict.fromkeys([*node.excluded_embed_metadata_keys, *FOUND])
-    )
+    for keys in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
+        setattr(copy, keys, list(dict.fromkeys([*getattr(node, keys), *FOUND])))
     return copy
 
 

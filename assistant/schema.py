@@ -5,6 +5,7 @@ An `Article` is cut into `Passage`s; a question finds `ScoredPassage`s; the read
 (code points) of `Article.text`, start inclusive, end exclusive.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Literal
@@ -357,3 +358,9 @@ class Progress:
     """What is counted: articles, passages."""
     share: float | None = None
     """Share of the work that is done, 0 to 1, where not all of what is counted takes as long."""
+
+
+ShowProgress = Callable[[Progress], None]
+
+ShowWaiting = Callable[[str], None]
+"""Called about twice a second while another process is indexing, with how far that is."""

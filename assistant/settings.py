@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         "candidates; the reader then reads the best third of them",
     )
     abbreviations: bool = Field(
-        True, description="search for the long form of a short one, and the reverse"
+        default=True, description="search for the long form of a short one, and the reverse"
     )
     answer_sentences: int = Field(4, ge=1, le=12, description="most sentences an answer quotes")
     threshold: float = Field(
@@ -81,7 +81,9 @@ class Settings(BaseSettings):
     fetch_timeout: float = Field(
         20.0, gt=0, le=600, description="seconds for fetching one page of the web"
     )
-    allow_private_addresses: bool = Field(False, description="fetch pages of your own network, too")
+    allow_private_addresses: bool = Field(
+        default=False, description="fetch pages of your own network, too"
+    )
     max_file_mb: int = Field(20, ge=1, description="largest article file that is read")
     host: str = Field("127.0.0.1", description="address the web page listens on")
     port: int = Field(7860, ge=0, le=65535, description="port of the web page; 0 takes a free one")
@@ -95,17 +97,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file in the working folder."""
+        """The sources by precedence: arguments, the environment, the file in the working folder."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def data_folder(self) -> Path:
-        """Where the index lies: what the program writes is here, in the corpus or in feedback."""
+        """The folder of the index."""
         return self.data if self.data is not None else self.corpus / ".assistant"
 
     @property
     def evaluation_folder(self) -> Path:
-        """Where evaluation runs are read from, and where feedback is written."""
+        """The folder from which evaluation runs are read, and into which feedback is written."""
         if self.evaluation is not None:
             return self.evaluation
         beside = Path("eval")
@@ -123,12 +125,9 @@ def load_settings(**chosen: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
-        known = ", ".join(Settings.model_fields)
-        remedy = (
-            f"the settings are {known}"
-            if first["type"] == "extra_forbidden"
-            else ("correct it in assistant.toml, in the environment or on the command line")
-        )
+        remedy = "correct it in assistant.toml, in the environment or on the command line"
+        if first["type"] == "extra_forbidden":
+            remedy = f"the settings are {', '.join(Settings.model_fields)}"
         raise SettingsError(name, first["msg"].lower(), remedy) from error
     except ValueError as error:  # broken TOML
         raise SettingsError("assistant.toml", str(error), "correct the file") from error

@@ -18,8 +18,8 @@ from eval.report import write_report
 from eval.run import RUNS, evaluate, save
 
 RESULTS = datasets.HERE / "results.json"
-WORDS = ("questions", "refusal_curve")
-"""Parts of a run that are not kept: texts of data sets must not come into the repository."""
+LEFT_OUT = ("questions", "refusal_curve")
+"""Parts of a run that are not kept: texts of data sets must not enter the repository."""
 
 RUN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -67,13 +67,17 @@ def bundled() -> None:
 @click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="change a setting")
 @click.option("--judge", metavar="MODULE:NAME", help="also ask this llama-index LLM")
 @click.option(
-    "--price", nargs=2, type=float, metavar="READ WRITTEN",
+    "--price",
+    nargs=2,
+    type=float,
+    metavar="READ WRITTEN",
     help="of a million tokens that the language model reads, and writes",
-)  # fmt: skip
+)
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="folder of indexes")
 @click.option("--runs", type=click.Path(path_type=Path), default=RUNS, help="folder to keep it in")
 def run(
     dataset: str,
+    *,
     limit: int | None,
     retrieval_only: bool,
     chosen: tuple[str, ...],
@@ -152,7 +156,7 @@ def keep(run_files: tuple[Path, ...], results: Path) -> None:
     """
     known = _read(results) if results.exists() else {}
     for path in run_files:
-        figures = {key: value for key, value in _read(path).items() if key not in WORDS}
+        figures = {key: value for key, value in _read(path).items() if key not in LEFT_OUT}
         known[figures["dataset"]["name"]] = figures
     text = json.dumps(dict(sorted(known.items())), indent=1)
     results.write_text(text + "\n", encoding="utf-8")
@@ -212,7 +216,7 @@ def _dataset(name: str, cache: Path, limit: int | None) -> Dataset:
 
 
 def _settings(chosen: tuple[str, ...]) -> dict[str, str]:
-    """``KEY=VALUE`` of the command line as settings; values are checked where they are read."""
+    """Settings from ``KEY=VALUE`` arguments; the values are checked when the settings are read."""
     for pair in chosen:
         if "=" not in pair:
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint="--set")
@@ -220,7 +224,7 @@ def _settings(chosen: tuple[str, ...]) -> dict[str, str]:
 
 
 def _run(dataset: Dataset, folder: Path = RUNS, **chosen: Any) -> dict[str, Any]:
-    """Runs with a progress bar, prints the table, keeps run and report."""
+    """Runs the data set with a progress bar, prints the table, saves the run and its report."""
     done = evaluate(dataset, progress=lambda qs: tqdm(qs, desc=dataset.name, unit="q"), **chosen)
     path = save(done, folder)
     write_report(_read(path), path.with_suffix(".html"))

@@ -20,15 +20,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """Settings that differ from the defaults, by the name of the row."""
 
 COLUMNS = (
-    "article MRR", "evidence hit@1", "evidence MRR", "evidence hit@10", "read evidence hit@1",
-    "evidence cited first", "evidence cited", "refusal AUROC",
-)  # fmt: skip
+    "article MRR, evidence hit@1, evidence MRR, evidence hit@10, read evidence hit@1, "
+    "evidence cited first, evidence cited, refusal AUROC"
+).split(", ")
 
 
 def ablate(
-    dataset: Dataset, *, folder: Path, started: Callable[[str], None] = lambda name: None
+    dataset: Dataset, *, folder: Path, started: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """A run for each variant, saved in `folder`; by the name of its row."""
+    """The run of each variant by the name of its row; each is saved in `folder`.
+
+    Args:
+        started: gets the name of each variant before it runs.
+    """
     runs = {}
     for name, chosen in VARIANTS.items():
         started(name)
@@ -40,7 +44,7 @@ def ablate(
 
 
 def table(runs: dict[str, dict[str, Any]]) -> str:
-    """The runs as a Markdown table; "read" columns are the passages as the reader ranks them."""
+    """The runs as a Markdown table; "read" columns measure the reader's ranking of the passages."""
     lines = ["| " + " | ".join(("variant", *COLUMNS)) + " |", "|---" * (1 + len(COLUMNS)) + "|"]
     for name, run in runs.items():
         cells = [_cell(run["summary"].get(column)) for column in COLUMNS]

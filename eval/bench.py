@@ -6,7 +6,7 @@
 3. Reading the candidates of a question against encoding the same passages.
 4. Where the time of a cold `assistant ask` goes.
 
-Articles are made of random sentences from the bundled notes, so that no two are alike.
+The articles consist of random sentences of the bundled articles, so that no two are alike.
 """
 
 import json
@@ -72,7 +72,7 @@ def timed(job: Callable[[], object]) -> float:
 
 
 def bare_model() -> "SentenceTransformer":
-    """The packaged model as a program without ours would use it, in the precision we choose."""
+    """The packaged model as any other program would use it, in the precision we choose."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -84,7 +84,7 @@ def bare_model() -> "SentenceTransformer":
 
 
 def bench_indexing(folder: Path) -> dict[str, float]:
-    """Seconds for the same articles by us, by bare encoding, by llama-index."""
+    """Seconds to index the same articles: ours, bare encoding, llama-index."""
     articles = make_articles(INDEXED_ARTICLES, 1)
     corpus = folder / "articles"
     corpus.mkdir()
@@ -110,7 +110,7 @@ def bench_indexing(folder: Path) -> dict[str, float]:
 
 
 def _llama_index(articles: list[Article], folder: Path) -> None:
-    """What a tutorial does: its splitter, its pipeline, its Chroma store; float32, defaults."""
+    """Indexes as llama-index's tutorial does: its splitter, pipeline and Chroma store, float32."""
     import chromadb
     from llama_index.core import Document
     from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -143,7 +143,7 @@ def _llama_index(articles: list[Article], folder: Path) -> None:
 
 
 class RandomEmbedder:
-    """Vectors of the real model's size, made up: what is measured here is not the encoding."""
+    """Random vectors of the real model's size, where the encoding is not what is measured."""
 
     fingerprint = "random-384"
 
@@ -152,7 +152,7 @@ class RandomEmbedder:
         self._rng = np.random.default_rng(3)
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """One text is a question and is really encoded; many are passages."""
+        """Encodes a single text, which is a question; many texts, which are passages, are not."""
         if len(texts) == 1:
             return self._model.encode(texts)
         vectors = self._rng.standard_normal((len(texts), 384)).astype(np.float32)
@@ -239,7 +239,7 @@ def bench_reading() -> dict[str, float]:
 
 
 def bench_cold(folder: Path) -> dict[str, float]:
-    """Seconds by part of the first question of a new process."""
+    """Seconds of each part of a new process's first question."""
     data = folder / "cold"
     with open_assistant(corpus=BUNDLED, data=data) as assistant:
         assistant.sync()

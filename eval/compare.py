@@ -15,7 +15,7 @@ AUROC = "refusal AUROC"
 
 @dataclass(frozen=True)
 class Flip:
-    """A question that went from right to wrong, or back."""
+    """A question that is right in one run only."""
 
     id: str
     text: str
@@ -31,7 +31,7 @@ class Comparison:
     gained: tuple[Flip, ...]
     lost: tuple[Flip, ...]
     only_in_one: int
-    """Questions that one of the runs did not ask."""
+    """Number of questions that only one of the runs asked."""
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
@@ -67,7 +67,7 @@ def _answerable(question: Mapping[str, Any]) -> bool:
 
 
 def _auroc_difference(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Difference:
-    """The gain in AUROC, which no single question has: whole questions are drawn again.
+    """The gain in AUROC, which is of all questions together: the bootstrap draws whole questions.
 
     The p-value is that of a normal deviate with the spread of the bootstrap; all count as ties.
     """
@@ -84,7 +84,7 @@ def _auroc_difference(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]
 
 
 def _value(question: Mapping[str, Any], name: str) -> float | None:
-    """A measure of one question; the rates over all are means of these."""
+    """A measure of one question; the rates over all questions are means of these."""
     answer = question["answer"]
     answerable = _answerable(question)
     if name in LOWER_IS_BETTER:

@@ -1,8 +1,8 @@
-"""Answers to the bundled questions, and the same with one thing in them made wrong.
+"""Answers to the bundled questions, and the same answers with one thing made wrong.
 
-Of each question there is the answer that the assistant gives, and one in prose, as a language model
-would give it: the reference with a mark, and the evidence as a quotation. What is made wrong is a
-number, a name, the speaker, a quotation or a citation mark.
+Each question has the answer that the assistant gives, and one in prose, as a language model would
+write it: the reference with a mark, and the evidence as a quotation. A number, a name, the speaker,
+a quotation or a citation mark is made wrong.
 """
 
 import random
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from assistant.answering.extractive import cite
-from assistant.answering.verification.claims import MARK
 from assistant.assistant import Assistant
 from assistant.schema import Citation, Evidence, Passage
+from assistant.text.citation_marks import MARK
+from assistant.text.dates import MONTHS
 from assistant.text.names import names_of
-from assistant.text.quantities import MONTHS
 from assistant.text.sentences import split_sentences
 from assistant.text.speech import speakers_of
 from assistant.text.tokens import STOP_WORDS
@@ -24,7 +24,7 @@ from eval.measures import squeezed
 
 SEED = 11
 DISTRACTORS = 2
-"""Passages of other articles that an answer in prose has beside its own."""
+"""Passages of other articles among the sources of an answer in prose."""
 
 NO_SOURCE = 9
 """A citation number that no answer has."""
@@ -49,16 +49,16 @@ class Corrupted:
     kind: str
     answer: Made
     at: int
-    """A character of the sentence that is wrong now."""
+    """Position of a character in the sentence that is now wrong."""
 
 
 Words = Sequence[str]
 Change = tuple[int, int, str]
-"""Characters to replace, and by what."""
+"""Start and end of the characters to replace, and the replacement."""
 
 
 def answers(assistant: Assistant, questions: Iterable[Question]) -> list[Made]:
-    """The answers that the assistant gives, and those in prose, of all questions that have one."""
+    """The assistant's answers to the questions, and those in prose where they can be made."""
     made: list[Made] = []
     for question in questions:
         answer = assistant.ask(question.text)
@@ -70,7 +70,7 @@ def answers(assistant: Assistant, questions: Iterable[Question]) -> list[Made]:
 
 
 def _prose(assistant: Assistant, question: Question) -> list[Made]:
-    """The reference and a quotation in prose; nothing where a passage with evidence is missing."""
+    """The reference and a quotation in prose; nothing if no passage holds the evidence."""
     rng = random.Random(f"{SEED}-{question.id}")
     gold: dict[Passage, str] = {}
     for article_id in sorted(question.article_ids):
@@ -100,7 +100,7 @@ def _citation(assistant: Assistant, number: int, passage: Passage) -> Citation:
 
 
 def _reported(passage: Passage, evidence: str) -> str:
-    """The evidence as a quotation; of whoever says it, where its sentence names one."""
+    """The evidence as a quotation, with its speaker if its sentence names one."""
     flat = squeezed(passage.text)
     at = flat.index(squeezed(evidence))
     around = next((flat[s:e] for s, e in split_sentences(flat) if s <= at < e), "")
@@ -114,12 +114,12 @@ def _reported(passage: Passage, evidence: str) -> str:
 
 
 def corrupted(answers: Sequence[Made]) -> list[Corrupted]:
-    """Of each answer one of each kind that it has anything for; the same at every run."""
-    names = sorted({" ".join(n.written) for a in answers for c in a.citations
-                    for n in names_of(c.context) if not n.begins})  # fmt: skip
-    people = sorted({name for a in answers for c in a.citations for name in _people(c.context)})
-    words = sorted({w for a in answers for c in a.citations
-                    for w in re.findall(r"\b[a-z]{5,}\b", c.context)} - STOP_WORDS)  # fmt: skip
+    """Each answer made wrong in each way it allows; the same at every run."""
+    contexts = [citation.context for answer in answers for citation in answer.citations]
+    names = sorted({" ".join(n.written) for c in contexts for n in names_of(c) if not n.begins})
+    people = sorted({name for context in contexts for name in _people(context)})
+    lowered = {word for context in contexts for word in re.findall(r"\b[a-z]{5,}\b", context)}
+    words = sorted(lowered - STOP_WORDS)
     kinds: dict[str, Callable[[Made, random.Random], Change | None]] = {
         "number": _number,
         "name": lambda made, rng: _name(made, names, rng),
@@ -145,7 +145,7 @@ _FIGURE = re.compile(rf"{_DIGITS.pattern}|\b(?:{'|'.join([*_SMALL, *MONTHS])})\b
 
 
 def _statement_spans(made: Made) -> list[tuple[int, int]]:
-    """The characters of its paragraphs that are marked: not bylines, not the short answer."""
+    """The spans of the paragraphs with a citation mark: no bylines, no short answer."""
     spans = [match.span() for match in re.finditer(r"[^\n]+", made.text)]
     return [(start, end) for start, end in spans if MARK.search(made.text, start, end)]
 
@@ -168,7 +168,7 @@ def _other_figure(old: str, rng: random.Random) -> str:
 
 
 def _name(made: Made, names: Words, rng: random.Random) -> Change | None:
-    """Another name, half the time one of the cited passages."""
+    """Another name; half the time it comes from the cited passages."""
     spans = [
         span
         for start, end in _statement_spans(made)
@@ -199,7 +199,7 @@ def _people(text: str) -> list[str]:
 
 
 def _speaker(made: Made, people: Words, rng: random.Random) -> Change | None:
-    """Another person who speaks, where a sentence names one."""
+    """Another speaker, where a sentence names one."""
     spans = [
         span
         for start, end in _statement_spans(made)
@@ -212,8 +212,8 @@ def _speaker(made: Made, people: Words, rng: random.Random) -> Change | None:
 
 
 def _quotation(made: Made, words: Words, rng: random.Random) -> Change | None:
-    """Another word, a word less, or a "not" in a quotation: not at its ends, where a word less is a
-    shorter quotation, nor in what is inserted in brackets.
+    """A quotation with a word replaced, dropped or negated: not at its ends, where a dropped word
+    only makes it shorter, and not in an insertion in brackets.
     """
     pattern = re.compile(r"[^\n]{20,}(?= \[\d)" if made.form == "extractive" else r"“[^“”]{20,}”")
     spans = _statement_spans(made)
@@ -236,7 +236,7 @@ def _quotation(made: Made, words: Words, rng: random.Random) -> Change | None:
 
 
 def _mark(made: Made, rng: random.Random) -> Change | None:
-    """The number of another article's passage, or of no passage, for all marks of a sentence."""
+    """Another article's number, or one that no source has, for all marks of a sentence."""
     runs = list(re.finditer(rf"(?:{MARK.pattern})+", made.text))
     if not runs:
         return None

@@ -1,9 +1,9 @@
-"""Questions with what is known of their answers, and the articles they are asked of.
+"""Questions with their gold answers, and the articles they are asked of.
 
 The bundled questions are asked of the files in ``corpus/articles``. Any other data set is a folder
 with ``articles.jsonl[.gz]`` or ``passages.jsonl[.gz]`` and ``questions.jsonl[.gz]``, one JSON
-object a line. Its articles become files in a cache folder, named by the digest of the data, and
-from there go the way of every article: the same cleaning, the same index, the same answers.
+object a line. Its articles become files in a cache folder, which is named by the digest of the
+data, and are then treated as any other article: the same cleaning, index and answers.
 """
 
 import gzip
@@ -29,7 +29,7 @@ BUNDLED_CORPUS = HERE.parent / "corpus" / "articles"
 CACHE = user_cache_path("news-assistant") / "eval"
 
 UNANSWERABLE = "unanswerable"
-"""What the kind of every question begins with that the articles do not answer."""
+"""Prefix of the kinds of questions that the articles do not answer."""
 
 ANSWER = "answer"
 """The gold key of a question without verbatim evidence: its answer in a gold article."""
@@ -46,29 +46,29 @@ class Question:
     text: str
     kind: str
     answers: tuple[str, ...] = ()
-    """Acceptable short answers."""
+    """Accepted short answers."""
     article_ids: frozenset[str] = frozenset()
     evidence: tuple[str, ...] = ()
     """Verbatim pieces of gold articles that answer it."""
     reference: str = ""
     """The ideal answer in a sentence or two."""
     items: tuple[tuple[str, ...], ...] = ()
-    """Of a list: each item with its acceptable spellings."""
+    """For a list, the accepted spellings of each item."""
     history: tuple[tuple[str, str], ...] = ()
-    """Questions and answers before it, where it is a follow-up."""
+    """The questions and answers before a follow-up."""
     standalone: str = ""
     """The follow-up made to stand alone."""
     asked: str | None = None
-    """ISO date to which "this week" and the like refer."""
+    """ISO date that "this week" and the like refer to."""
 
     @property
     def answerable(self) -> bool:
-        """False when the articles do not answer it."""
+        """Whether the articles answer it."""
         return not self.kind.startswith(UNANSWERABLE)
 
     @property
     def gold(self) -> frozenset[str]:
-        """What `held` may find; empty where nothing is known."""
+        """The keys that `held` may find; empty if no gold is known."""
         if self.evidence:
             return frozenset(self.evidence)
         known = self.answerable and self.answers and self.article_ids
@@ -77,9 +77,9 @@ class Question:
     def held(self, article_id: str, text: str) -> frozenset[str]:
         """The gold keys that a passage or a sentence holds.
 
-        An evidence string is held by a text that contains it, or lies wholly within it (a sentence
-        may be cut shorter than its evidence). Without evidence, a text of a gold article holds the
-        answer when it contains it, or most of its words.
+        A text holds an evidence string that it contains, or that contains it (a sentence may be
+        shorter than its evidence). Without evidence, a text of a gold article holds the answer if
+        it contains the answer or most of its words.
         """
         if self.evidence:
             flat = squeezed(text)
@@ -100,7 +100,7 @@ class Dataset:
     questions: tuple[Question, ...]
     corpus: Path
     index: Path
-    """Folder for indexes of the corpus; each configuration gets its own below it."""
+    """Folder for the indexes of the corpus; each configuration has its own below it."""
     corpus_digest: str
     questions_digest: str
 
@@ -122,8 +122,8 @@ def load(folder: Path, cache: Path = CACHE, limit: int | None = None) -> Dataset
     """A data set in the format of the module's docstring.
 
     Args:
-        cache: where its article files and indexes go; they are made once for its content.
-        limit: asks a sample of so many questions, the same at every run.
+        cache: folder for its article files and indexes, which are made once for each content.
+        limit: size of a sample of the questions, the same at every run.
 
     Raises:
         CorpusError: a file is missing, or a line in it is not a record.
@@ -148,7 +148,7 @@ def load(folder: Path, cache: Path = CACHE, limit: int | None = None) -> Dataset
 
 
 def digest_of(*files: Path) -> str:
-    """Digest of the names and the content of files, gzip undone."""
+    """Digest of the names and the uncompressed content of files."""
     digest = blake2b(digest_size=16)
     for path in files:
         digest.update(path.name.removesuffix(".gz").encode() + b"\0" + _bytes(path))
@@ -159,7 +159,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a ``.jsonl`` or ``.jsonl.gz`` file.
 
     Raises:
-        CorpusError: a line is not one; names file and line.
+        CorpusError: a line is not a record; names file and line.
     """
     for number, line in enumerate(_bytes(path).decode("utf-8").splitlines(), start=1):
         try:
@@ -191,7 +191,7 @@ def _path(number: int) -> str:
 
 
 def _write_articles(records: list[dict[str, Any]], folder: Path) -> None:
-    """Writes the article files, unless they are there already."""
+    """Writes the article files, unless they exist already."""
     if folder.is_dir():
         return
     unfinished = folder.with_name("articles.part")
@@ -199,7 +199,7 @@ def _write_articles(records: list[dict[str, Any]], folder: Path) -> None:
     for number, record in enumerate(records):
         path = unfinished / _path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not the url: it would become the id, and two records may share one.
+        # Without the url: it would become the id, and two records may share one.
         facts = {key: record[key] for key in ("title", "source", "published") if record.get(key)}
         path.write_text(write_front_matter(facts) + record["text"] + "\n", encoding="utf-8")
     unfinished.rename(folder)
@@ -222,7 +222,7 @@ def _question(record: dict[str, Any], ids: dict[str, str]) -> Question:
 
 
 def _verbatim(question: Question, texts: dict[str, str]) -> Question:
-    """The question with that evidence only that its gold articles contain: some data sets give an
+    """The question with only the evidence that its gold articles contain: some data sets give an
     explanation in other words, which no passage could hold.
     """
     gold = " ".join(squeezed(texts[i]) for i in sorted(question.article_ids) if i in texts)

@@ -2,9 +2,9 @@
 
     python -m eval.extraction ../shared/data/html
 
-The body is measured as the article extraction benchmark does (scrapinghub, 181 pages): runs of four
-words, each page weighing the same. Titles and dates have no gold there; they are compared with what
-the pages themselves state, read here by other means than the program's.
+The body is measured as in the article extraction benchmark (scrapinghub, 181 pages): by runs of
+four words, each page weighing the same. That has no gold for titles and dates; they are compared
+with what the pages themselves state, read here by other means than the program's.
 """
 
 import gzip
@@ -30,7 +30,7 @@ from assistant.sources.files import parse_article
 _UTF8 = html.HTMLParser(encoding="utf-8")
 
 SHINGLE = 4
-"""Words of a run that is compared."""
+"""Words in each of the runs that are compared."""
 
 RESAMPLES = 1_000
 SHOWN_MISSES = 15
@@ -46,7 +46,7 @@ _LINKED_TITLE = re.compile(r'"headline"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True)
 class Overlap:
-    """Shares of a page's runs of words: found and right, found and wrong, not found; sum 1."""
+    """Shares of a page's runs of words: rightly found, wrongly found, not found; they sum to 1."""
 
     right: float
     surplus: float
@@ -55,14 +55,14 @@ class Overlap:
 
     @property
     def f1(self) -> float:
-        """Of this page alone; nan when it and its gold are empty."""
+        """The F1 of this page alone; nan when it and its gold are empty."""
         total = 2 * self.right + self.surplus + self.missing
         return 2 * self.right / total if total else float("nan")
 
 
 @dataclass(frozen=True)
 class Miss:
-    """A page where a fact differs from what the page states."""
+    """A page with a fact that differs from what the page states."""
 
     key: str
     found: str
@@ -71,19 +71,19 @@ class Miss:
 
 @dataclass(frozen=True)
 class Stated:
-    """How often a fact was found that pages state."""
+    """How often a fact that pages state was found."""
 
     pages: int
-    """Of which so many state it."""
+    """Pages that state it."""
     right: int
     misses: tuple[Miss, ...]
     unstated: int
-    """Pages that do not state it and for which one was found all the same."""
+    """Pages that do not state it, for which one was found all the same."""
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was measured. Each number comes with the deviation of its bootstrap."""
+    """What was measured; each score with the standard deviation of its bootstrap."""
 
     pages: int
     f1: tuple[float, float]
@@ -91,11 +91,11 @@ class Extraction:
     recall: tuple[float, float]
     accuracy: tuple[float, float]
     worst: tuple[tuple[str, Overlap], ...]
-    """All pages, those with the least F1 first."""
+    """All pages, the lowest F1 first."""
     titles: Stated
-    """Any title that the page states will do."""
+    """Any title that the page states counts as right."""
     headlines: Stated
-    """The one that readers see, or that is in the page's JSON-LD."""
+    """Only the title that readers see, or that of the page's JSON-LD, counts."""
     dates: Stated
     failures: tuple[str, ...]
     """Pages in which no article was found."""
@@ -112,7 +112,7 @@ def measure(folder: Path, extract: Extract = parse_article) -> Extraction:
         extract: (page, file name) to article.
 
     Raises:
-        CorpusError: the folder is none of this kind.
+        CorpusError: the folder holds no such pages.
     """
     keys, overlaps, failures = [], [], []
     titles, headlines, dates = [], [], []
@@ -131,20 +131,28 @@ def measure(folder: Path, extract: Extract = parse_article) -> Extraction:
     precision, recall, f1, accuracy = _with_deviation(overlaps)
     worst = sorted(zip(keys, overlaps, strict=True), key=lambda pair: pair[1].f1)
     return Extraction(
-        len(keys), f1, precision, recall, accuracy, tuple(worst),
-        _sum_up(titles), _sum_up(headlines), _sum_up(dates), tuple(failures),
-    )  # fmt: skip
+        pages=len(keys),
+        f1=f1,
+        precision=precision,
+        recall=recall,
+        accuracy=accuracy,
+        worst=tuple(worst),
+        titles=_sum_up(titles),
+        headlines=_sum_up(headlines),
+        dates=_sum_up(dates),
+        failures=tuple(failures),
+    )
 
 
 def shingles(text: str) -> Counter[tuple[str, ...]]:
-    """The runs of four words of a text; a shorter text is one run, an empty one none."""
+    """The runs of four words of a text; a shorter text is one run, an empty text has none."""
     words = re.findall(r"\w+", text)
     runs = range(max(len(words) - SHINGLE + 1, 1)) if words else ()
     return Counter(tuple(words[at : at + SHINGLE]) for at in runs)
 
 
 def overlap(gold: str, found: str) -> Overlap:
-    """How a body that was found compares with the one marked by hand."""
+    """Compares the body that was found with the one marked by hand."""
     wanted, given = shingles(gold), shingles(found)
     right = (wanted & given).total()
     surplus, missing = (given - wanted).total(), (wanted - given).total()
@@ -154,7 +162,7 @@ def overlap(gold: str, found: str) -> Overlap:
 
 
 def _scores(overlaps: Sequence[Overlap]) -> tuple[float, float, float, float]:
-    """Precision, recall, their F1, accuracy; the first two are means over pages."""
+    """Precision and recall, which are means over pages, their F1, and accuracy."""
     precisions = [o.right / (o.right + o.surplus) for o in overlaps if o.right + o.surplus]
     recalls = [o.right / (o.right + o.missing) for o in overlaps if o.right + o.missing]
     precision = float(np.mean(precisions)) if precisions else 0.0
@@ -172,10 +180,10 @@ def _with_deviation(overlaps: Sequence[Overlap]) -> list[tuple[float, float]]:
 
 
 def _pages(folder: Path) -> Iterator[tuple[str, dict[str, str], bytes]]:
-    truth = folder / "ground-truth.json"
-    if not truth.is_file():
+    golds = folder / "ground-truth.json"
+    if not golds.is_file():
         raise CorpusError(folder, "holds no ground-truth.json", "name the folder of the pages")
-    for key, gold in json.loads(truth.read_text(encoding="utf-8")).items():
+    for key, gold in json.loads(golds.read_text(encoding="utf-8")).items():
         yield key, gold, gzip.decompress((folder / "pages" / f"{key}.html.gz").read_bytes())
 
 
@@ -183,7 +191,7 @@ def _pages(folder: Path) -> Iterator[tuple[str, dict[str, str], bytes]]:
 
 
 def _judge_title(key: str, article: Article, stated: list[str]) -> tuple[bool, Miss | None]:
-    """Whether the page states a title, and what is wrong with the one found."""
+    """Whether the page states a title, and the miss if the one found differs."""
     stated = [title for title in stated if _letters(title)]
     right = _letters(article.title) in map(_letters, stated)
     shown = tuple(dict.fromkeys(" ".join(title.split()) for title in stated))
@@ -195,8 +203,8 @@ def _headlines(tree: Any) -> list[str]:
 
 
 def _page_titles(tree: Any) -> Iterator[str]:
-    """The titles for browsers and social networks, also without what a dash or bar sets apart at
-    either end: the name of the site.
+    """The titles for browsers and social networks, with and without the part before the first or
+    after the last dash or bar, which is often the name of the site.
     """
     titles = [m.get("content") or "" for m in tree.xpath("//meta[@property='og:title']")]
     for title in [*titles, *(t.text_content() for t in tree.iter("title"))]:
@@ -205,11 +213,11 @@ def _page_titles(tree: Any) -> Iterator[str]:
 
 
 def _judge_date(key: str, article: Article, tree: Any, url: str) -> tuple[bool, Miss | None]:
-    """Whether the page states a date, and what is wrong with the one found.
+    """Whether the page states a date, and the miss if the one found differs.
 
-    Stated are JSON-LD, meta elements and microdata for programs, and the path of the address. A
-    day counts as the page writes it, or as the address does where that is the day before or after:
-    the first is often the time in Greenwich.
+    A page states dates in JSON-LD, meta elements, microdata and the path of its address. The day
+    in the address counts only if it is at most a day from one of the others, which are often in
+    Greenwich time, or if there are no others.
     """
     stated = {day for text in _stated_dates(tree) if (day := _day(text))}
     in_url = re.search(r"/(\d{4})/(\w{2,3})/(\d{1,2})(?:/|$)|(?<!\d)(\d{4})-(\d\d)-(\d\d)", url)
@@ -287,15 +295,17 @@ def main(folder: Path) -> None:
         click.echo(f"{name:10} {score:.3f} ± {deviation:.3f}")
     click.echo("\nleast F1                right  surplus  missing")
     for key, page in measured.worst[:SHOWN_MISSES]:
-        click.echo(f"{key[:12]}  {page.f1:9.2f} {page.right:7.2f} {page.surplus:7.2f} "
-                   f"{page.missing:8.2f}")  # fmt: skip
+        shares = f"{page.right:7.2f} {page.surplus:7.2f} {page.missing:8.2f}"
+        click.echo(f"{key[:12]}  {page.f1:9.2f} {shares}")
     for name, stated in (
         ("title", measured.titles),
         ("headline", measured.headlines),
         ("date", measured.dates),
     ):
-        click.echo(f"\n{name}: right on {stated.right} of {stated.pages} pages that state it; found"
-                   f" on {stated.unstated} that do not")  # fmt: skip
+        click.echo(
+            f"\n{name}: right on {stated.right} of {stated.pages} pages that state it; found on "
+            f"{stated.unstated} that do not"
+        )
         for miss in stated.misses:
             said = " / ".join(miss.stated)[:150]
             click.echo(f"{miss.key[:12]}  found {miss.found[:90]!r}, stated {said!r}")

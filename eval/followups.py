@@ -1,8 +1,8 @@
-"""How near rules alone come to what people write when they make a follow-up stand alone.
+"""How near the rules alone come to what people write when they make a follow-up stand alone.
 
-Without articles there is nothing to choose by: of the readings that `assistant.retrieval.followups`
-proposes, the first after the question as typed is taken. What the choice is worth is measured on
-the bundled conversations, as the "follow-up MRR".
+Without articles nothing can choose between the candidate rewrites that
+`assistant.retrieval.followups` proposes: the first after the question as typed is taken. What
+choosing adds is measured on the bundled conversations, as the "follow-up MRR".
 """
 
 import gzip
@@ -26,7 +26,7 @@ FILE = "followups.jsonl.gz"
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A question in its conversation, and the same question as a person made it stand alone."""
+    """A question in its conversation, and the stand-alone question a person made of it."""
 
     question: str
     turns: tuple[Turn, ...]
@@ -50,7 +50,7 @@ def read(folder: Path) -> Iterator[FollowUp]:
 
 
 def _turns(history: list[dict[str, str]]) -> tuple[Turn, ...]:
-    """Each question with the reply behind it; the topic of a conversation counts as its first."""
+    """Each question with its reply; the topic of a conversation counts as its first question."""
     topic = " ".join(one["text"] for one in history if one["role"] == "topic")
     turns = [Turn(topic)] if topic else []
     for one in history:
@@ -62,12 +62,12 @@ def _turns(history: list[dict[str, str]]) -> tuple[Turn, ...]:
 
 
 def rewritten(followup: FollowUp) -> str:
-    """The reading that the rules hold most likely."""
-    return followups.readings(followup.question, followup.turns)[:2][-1]
+    """The candidate rewrite that the rules rank first."""
+    return followups.candidate_rewrites(followup.question, followup.turns)[:2][-1]
 
 
 def measure(folder: Path) -> dict[str, tuple[Interval, Interval]]:
-    """Of each way to rewrite: nearness of meaning to the person's (cosine), and token F1."""
+    """For each way to rewrite, its mean cosine and token F1 against what people wrote."""
     asked = list(read(folder))
     ways = {
         "as typed": [one.question for one in asked],

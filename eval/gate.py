@@ -11,19 +11,19 @@ from eval.glossary import LOWER_IS_BETTER
 
 BASELINE = HERE / "baseline.json"
 GATED = (
-    "article MRR", "evidence hit@1", "evidence hit@5", "evidence MRR", "token F1",
-    "contains answer", "semantic similarity", "item recall", "citation recall",
-    "citation precision", "quote exactness", "evidence cited", "evidence cited first",
-    "quote precision", "false-answer rate", "false-refusal rate", "refusal AUROC",
-)  # fmt: skip
+    "article MRR, evidence hit@1, evidence hit@5, evidence MRR, token F1, contains answer, "
+    "semantic similarity, item recall, citation recall, citation precision, quote exactness, "
+    "evidence cited, evidence cited first, quote precision, false-answer rate, "
+    "false-refusal rate, refusal AUROC"
+).split(", ")
 
 NOISE = 0.5
 """Standard errors below its floor at which a measure fails. Runs on one machine are equal to the
-last digit; processors that round bfloat16 otherwise move a few questions of three hundred."""
+last digit; processors that round bfloat16 differently change a few questions of three hundred."""
 
 
 def baseline_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a baseline file holds: the digests, and each gated measure with its allowed noise."""
+    """The content of a baseline file: the digests, and each gated measure with its noise."""
     floors = {}
     for name in GATED:
         if name in run["summary"]:
@@ -37,7 +37,7 @@ def baseline_of(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failures(run: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
-    """Why the run does not pass, a sentence each; empty when it does."""
+    """The reasons why the run does not pass, a sentence each; empty when it passes."""
     problems = [
         f"{key.split('_')[0]} changed since the baseline was made: look at the difference, then "
         "renew it with `python -m eval baseline`"

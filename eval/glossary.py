@@ -1,4 +1,4 @@
-"""The names of what is measured and of how a question can end, with what they mean in a line."""
+"""The names of all measures and outcomes, each with its meaning in a line."""
 
 MEASURES: dict[str, dict[str, str]] = {
     "Retrieval": {
@@ -51,7 +51,7 @@ MEASURES: dict[str, dict[str, str]] = {
         "stand-alone MRR": "evidence found for the same questions made to stand alone",
     },
 }
-"""By group, in the order in which they are shown; formulas are in `eval.measures`."""
+"""By group, in the order shown; the formulas are in `eval.measures`."""
 
 MEASURED = tuple(name for group in MEASURES.values() for name in group)
 LOWER_IS_BETTER = frozenset({"false-answer rate", "false-refusal rate"})
@@ -66,5 +66,5 @@ OUTCOMES: dict[str, str] = {
     "right": "a citation quotes the evidence",
     "rightly refused": "the articles do not say, and the assistant said so",
 }
-"""In the order of the report: what went wrong first."""
+"""In the order of the report, the wrong ones first."""
 RIGHT = ("right", "rightly refused")

@@ -1,9 +1,9 @@
 """From feedback to questions: reads the inbox, and adopts the cases that a person has reviewed.
 
-A case is reviewed when its line in ``inbox.jsonl`` has been edited: ``"reviewed": true``, and what
-a question needs: ``kind``, ``answers``, ``article_ids``, ``evidence`` and ``reference`` (of a kind
-that begins with ``unanswerable`` only ``kind`` and ``reference``). A follow-up becomes the question
-that it was understood as: correct its ``standalone`` where that was the mistake.
+A person reviews a case by adding ``"reviewed": true`` to its line in ``inbox.jsonl``, and what a
+question needs: ``kind``, ``answers``, ``article_ids``, ``evidence`` and ``reference``; a kind that
+begins with ``unanswerable`` needs no more than ``kind`` and ``reference``. A follow-up becomes the
+question that it was understood as: correct its ``standalone`` if that was the mistake.
 """
 
 import json
@@ -46,7 +46,7 @@ class Case:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of an inbox in the order they came; none where there is no file.
+    """The cases of an inbox, oldest first; none if the file does not exist.
 
     Raises:
         StoreError: a line is not a case; names file, line and field.
@@ -57,12 +57,12 @@ def read_cases(path: Path) -> list[Case]:
 def adopt(inbox: Path, questions: Path) -> int:
     """Moves the reviewed cases of an inbox to the questions; returns how many were added.
 
-    A question that is there already, word for word, is not added again. Nothing is written unless
+    A question that exists already, word for word, is not added again. Nothing is written unless
     every reviewed case can become a question.
 
     Raises:
-        StoreError: a line is broken, a reviewed case lacks something, or its question is there
-            with another review.
+        StoreError: a line is broken, a reviewed case lacks something, or its question exists with
+            another review.
     """
     if not inbox.exists():
         return 0
@@ -76,7 +76,7 @@ def adopt(inbox: Path, questions: Path) -> int:
                 raise _wrong(case.where, "question", "is adopted already with another review")
             if question["_id"] not in known:
                 new[question["_id"]] = question
-        # Questions first: stopped in between, the next call finds them there.
+        # Questions first: if this stops in between, the next call finds them there.
         if new:
             append(questions, b"".join(map(json_line, new.values())))
         if any(case.reviewed for case in cases):
@@ -85,11 +85,11 @@ def adopt(inbox: Path, questions: Path) -> int:
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
-    """The lines of a file that are not blank, each with its place."""
+    """The non-blank lines of a file, each with its place."""
     if not path.exists():
         return []
     try:
-        # Not splitlines: texts may hold the other characters that it breaks lines at.
+        # Not splitlines: it breaks lines at other characters too, which texts may hold.
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(path, str(error), "correct or remove the file") from error
@@ -108,7 +108,7 @@ def _object(where: str, line: str) -> dict[str, Any]:
 
 
 def _case(where: str, line: str) -> Case:
-    """Checks a line field by field; fields that it does not know are left to the person."""
+    """Checks a line field by field; unknown fields are left to the person."""
     found = _object(where, line)
     for name in ("question", "reason"):
         if name not in found:
@@ -128,7 +128,7 @@ _FORMS: dict[str, tuple[Any, str]] = {
     "citations": (list, "a list of citations"),
     **dict.fromkeys("answers article_ids evidence".split(), (list, "a list of texts")),
 }
-"""The fields of a case: their types in JSON, and these in words."""
+"""The fields of a case: the types that they may have in JSON, and a name for those."""
 
 
 def _field(where: str, name: str, value: Any) -> Any:
@@ -178,7 +178,7 @@ def _known(questions: Path) -> dict[str, dict[str, Any]]:
 
 
 def _replace(path: Path, lines: list[str]) -> None:
-    """Replaces the content of a file: all of it, or nothing when it fails."""
+    """Replaces the whole content of a file, or leaves it as it was when that fails."""
     part = path.with_name(f"{path.name}.part")
     with part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)

@@ -1,7 +1,7 @@
-"""An optional second opinion: llama-index's own evaluators ask a language model of the user's.
+"""An optional second opinion: llama-index's evaluators ask a language model that the user names.
 
-Never the default: it costs calls, sends the passages to the model, and its scores move with the
-model. The offline measures need none of it.
+Never the default: it costs calls, sends the passages to the model, and its scores change with the
+model. The other measures need no model.
 """
 
 from importlib import import_module
@@ -17,13 +17,13 @@ from eval.run import Judge
 
 
 def llm_judge(place: str) -> Judge:
-    """A judge by the model at `place`.
+    """A judge that asks the model at `place`.
 
     Args:
-        place: ``MODULE:NAME`` of a llama-index ``LLM``, or of a function that makes one.
+        place: ``MODULE:NAME`` of a llama-index ``LLM``, or of a function that returns one.
 
     Raises:
-        ModelError: there is none.
+        ModelError: it cannot be imported.
     """
     module, _, name = place.partition(":")
     try:
@@ -43,7 +43,7 @@ def llm_judge(place: str) -> Judge:
             correct = correctness.evaluate(
                 query=question.text, response=answer.text, reference=question.reference
             )
-            # The evaluator scores from 1 to 5.
+            # The evaluator's scores go from 1 to 5.
             values["judged correctness"] = ((correct.score or 1.0) - 1.0) / 4.0
         return values
 

@@ -1,7 +1,7 @@
-"""What is measured of one question (retrieval, answer, citations) and of refusing over many.
+"""Measures of one question (retrieval, answer, citations), and of refusing over many.
 
-Pure functions, 0 to 1. A measure is nan where there is nothing to measure (no gold, no items, no
-statements); `eval.statistics` leaves nan out, so that such a question neither helps nor harms.
+Pure functions with values from 0 to 1. A measure is nan where there is nothing to measure (no gold,
+no items, no statements); `eval.statistics` leaves nan out, so that such a question does not count.
 """
 
 import math
@@ -18,7 +18,7 @@ from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
 
 Ranking = Sequence[Set[str]]
-"""For each rank, best first, the gold keys (or any other keys) found there."""
+"""The gold keys (or any other keys) found at each rank, the best rank first."""
 
 Supports = Callable[[str, str], bool]
 """Whether a premise, the first, supports a hypothesis, the second."""
@@ -27,7 +27,7 @@ LEXICAL_SUPPORT = 0.8
 """Share of a hypothesis' content words that its premise must hold; chosen, not fitted."""
 
 _DOUBLE, _SINGLE, _HYPHENS, _BREAKS = "“”„‟«»", "‘’‚‛", "‐‑‒–", "—―…"
-# A dash or an ellipsis stands between words without spaces in print; removing it would join them.
+# In print, dashes and ellipses part words without spaces: removing them would join the words.
 _UNPUNCTUATED = str.maketrans(
     dict.fromkeys(string.punctuation + _DOUBLE + _SINGLE + _HYPHENS, "")
     | dict.fromkeys(_BREAKS, " ")
@@ -41,7 +41,7 @@ _TYPEWRITTEN = str.maketrans(
 
 
 def squeezed(text: str) -> str:
-    """The text with single spaces for white space."""
+    """The text with every run of white space as a single space."""
     return " ".join(text.split())
 
 
@@ -50,7 +50,7 @@ def _typewritten(text: str) -> str:
 
 
 def article_ranking(article_ids: Iterable[str]) -> list[frozenset[str]]:
-    """The ranking of distinct articles, each at its best passage; rank counts articles."""
+    """The ranking of distinct articles, each at the place of its best passage."""
     return [frozenset([article_id]) for article_id in dict.fromkeys(article_ids)]
 
 
@@ -67,7 +67,7 @@ def evidence_ranking(texts: Iterable[str], evidence: Iterable[str]) -> list[froz
 
 
 def _first_ranks(ranking: Ranking, gold: Set[str]) -> list[int]:
-    """The rank, from 1, at which each gold key that is found is found first; ascending."""
+    """The first rank, from 1, of each gold key that is found; ascending."""
     ranks: dict[str, int] = {}
     for rank, keys in enumerate(ranking, start=1):
         for key in keys & gold:
@@ -107,7 +107,7 @@ def ndcg_at(ranking: Ranking, gold: Set[str], k: int = 10) -> float:
 def normalise_answer(text: str) -> str:
     """Lower case without punctuation, articles and surplus white space.
 
-    The official SQuAD v1.1 script (Rajpurkar et al. 2016), which knows ASCII punctuation only;
+    As the official SQuAD v1.1 script (Rajpurkar et al. 2016), which removes only ASCII punctuation;
     here printed quotation marks and hyphens go too, and a printed dash or ellipsis parts words.
     """
     bare = text.lower().translate(_UNPUNCTUATED)
@@ -124,7 +124,7 @@ def token_f1(given: str, expected: Sequence[str]) -> float:
 
     ``F1 = 2PR / (P + R)``, P and R the shares of the given and the expected words that are common.
     As in SQuAD 2.0 (Rajpurkar et al. 2018), expected answers that normalise to nothing are left
-    out, none means the empty answer, and where either side is empty F1 is 1 if both are, else 0.
+    out, no expected answer means the empty one, and if a side is empty F1 is 1 if both are, else 0.
     """
     words = normalise_answer(given).split()
     return max(_bag_f1(words, other.split()) for other in _normalised(expected) or [""])
@@ -149,7 +149,7 @@ def rouge_l(given: str, reference: str) -> float:
 
 
 def _common_subsequence(words: list[str], others: list[str]) -> int:
-    """The length of the longest common subsequence, by rows of the usual table."""
+    """The length of the longest common subsequence, by dynamic programming row by row."""
     row = [0] * (len(others) + 1)
     for word in words:
         above = row
@@ -180,8 +180,8 @@ def item_recall(given: str, items: Sequence[Sequence[str]]) -> float:
 
 
 def _normalised(answers: Sequence[str]) -> list[str]:
-    """The answers normalised, without those of which nothing is left."""
-    if isinstance(answers, str):  # which is a sequence of strings too, each a letter
+    """The normalised answers, without empty ones."""
+    if isinstance(answers, str):  # a string is also a sequence of strings: its letters
         raise TypeError(f"a sequence of answers is needed, not one: {answers!r}")
     return [normal for normal in map(normalise_answer, answers) if normal]
 
@@ -224,7 +224,7 @@ def _precise_citations(statement: Statement, supports: Supports) -> int:
     if not _is_supported(statement, supports):
         return 0
     cited, text = statement.cited, statement.text
-    if len(cited) == 1:  # just judged, and a judge may be a large model
+    if len(cited) == 1:  # it was just judged, and a judge may be a large model
         return 1
     rests = ["\n".join(cited[:at] + cited[at + 1 :]) for at in range(len(cited))]
     return sum(
@@ -234,7 +234,7 @@ def _precise_citations(statement: Statement, supports: Supports) -> int:
 
 
 def verbatim_support(premise: str, hypothesis: str, *, threshold: float = LEXICAL_SUPPORT) -> bool:
-    """The judge that needs no model: every sentence of the hypothesis stands in the premise.
+    """Whether every sentence of the hypothesis stands in the premise: the judge without a model.
 
     Quotation marks, dashes and white space are normalised. Failing that, at least `threshold` of
     the stems of the hypothesis' content words must be in the premise: a lexical proxy, not
@@ -250,7 +250,7 @@ def verbatim_support(premise: str, hypothesis: str, *, threshold: float = LEXICA
 
 
 def quotes_exact(text: str, start: int, end: int, quote: str) -> bool:
-    """Whether the quote is what stands at the offsets; an empty one never is."""
+    """Whether the quote stands at the offsets; an empty quote never does."""
     return 0 <= start < end <= len(text) and text[start:end] == quote
 
 
@@ -268,10 +268,10 @@ def evidence_hit(quotes: Sequence[str], evidence: Sequence[str]) -> float:
 
 @dataclass(frozen=True)
 class RefusalPoint:
-    """What happens when every question that scores below the threshold is refused."""
+    """The rates when every question that scores below the threshold is refused."""
 
     threshold: float
-    """Infinity refuses all."""
+    """Infinity refuses every question."""
     precision: float
     """Share of the refused that are unanswerable; nan if none is refused."""
     recall: float
@@ -312,7 +312,7 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def refusal_curve(scores: ArrayLike, labels: ArrayLike) -> list[RefusalPoint]:
-    """The choices of a threshold: each distinct score, ascending, then infinity.
+    """The rates at every possible threshold: each distinct score, ascending, then infinity.
 
     Args:
         scores: confidence that the question can be answered; not nan.

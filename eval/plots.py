@@ -1,7 +1,7 @@
-"""Plots of a report as inline SVG: what they show is their arguments, how it looks is its CSS.
+"""Plots of a report as inline SVG.
 
-Every plot is `WIDTH` units wide, so that a column of a report and a phone show it near its size.
-Text is escaped by `xml.etree`; colours are classes, which the stylesheet of the page fills.
+Every plot is `WIDTH` units wide, so that a column of a report and a phone show it near that size.
+Text is escaped by `xml.etree`; colours are classes that the stylesheet of the page defines.
 """
 
 import math
@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 WIDTH = 440
 LEFT = 156
-"""Where bars start: right of their labels."""
+"""Where bars start, right of their labels."""
 SPAN = 230
-"""How long a bar of 1 is."""
+"""Length of a bar of value 1."""
 HEADING, THICK, GAP = 30, 14, 7
 FRAME = (36, 34, 388, 206)
 """Left, top, width and height of the area of a curve or a histogram."""
@@ -62,7 +62,7 @@ Node = ElementTree.Element
 
 
 def bars(title: str, rows: Sequence[Row]) -> Markup:
-    """Horizontal bars from 0 to 1 with whiskers where their interval ends."""
+    """Horizontal bars from 0 to 1, with whiskers at the ends of their intervals."""
     bottom = sum(row.height for row in rows) + 4
     svg = _plot(title, bottom + 22)
     for tick in TICKS:
@@ -115,7 +115,7 @@ def curve(
 
     Args:
         here: a point to mark with its numbers.
-        base: height of a dashed line, what chance would reach.
+        base: height of a dashed line: what chance would reach.
     """
     left, top, width, height = FRAME
     svg = _plot(title, top + height + 42)
@@ -146,10 +146,10 @@ def _mark(svg: Node, here: tuple[float, float]) -> None:
 
 
 def histogram(title: str, values: Sequence[float], marks: Sequence[tuple[str, float]]) -> Markup:
-    """How many seconds there are of each length; `marks` are named lengths with a line each.
+    """A histogram of durations in seconds; `marks` are named durations, each marked by a line.
 
-    Seconds far above the largest mark (a first question that loads the models) are counted in the
-    last bin, and the name of the axis says so.
+    Durations far above the largest mark (a first question that loads the models) are counted in
+    the last bin, and the name of the axis says so.
     """
     left, top, width, height = FRAME
     svg = _plot(title, top + height + 42)
@@ -188,7 +188,7 @@ def duration(seconds: float) -> str:
 
 
 def bin_counts(values: Sequence[float], end: float) -> list[int]:
-    """How many values lie in each of `BINS` equal parts of 0 to `end`; the last takes the rest."""
+    """The number of values in each of `BINS` equal parts of 0 to `end`; the last takes the rest."""
     counts = [0] * BINS
     for value in values:
         counts[min(max(int(value / end * BINS), 0), BINS - 1)] += 1
@@ -196,7 +196,9 @@ def bin_counts(values: Sequence[float], end: float) -> list[int]:
 
 
 def axis_end(values: Sequence[float], marks: Sequence[tuple[str, float]]) -> float:
-    """A round number not below the values, or not below 1.5 times the largest mark if less."""
+    """The end of an axis: a round number not below the highest value, or not below 1.5 times the
+    largest mark if that is less.
+    """
     highest = max(values, default=0)
     if marks:
         highest = min(highest, 1.5 * max(value for _, value in marks))
@@ -216,7 +218,7 @@ def _lines(svg: Node, marks: Sequence[tuple[str, float]], end: float) -> None:
 
 
 def stacked(title: str, parts: Sequence[Part]) -> Markup:
-    """One bar of parts side by side; stretches to the width of its page, has no words in it."""
+    """One bar of parts side by side, without words; it stretches to the width of its page."""
     svg = _plot(title, 24)
     svg.set("preserveAspectRatio", "none")
     total = sum(part.count for part in parts) or 1
@@ -247,7 +249,7 @@ def _unit(value: float) -> float:
 
 
 def _plot(title: str, height: float) -> Node:
-    """An empty drawing; the title is its name to those who cannot see it."""
+    """An empty drawing; the title is its name for screen readers."""
     attributes = {"viewBox": f"0 0 {WIDTH} {height:g}", "role": "img", "aria-label": title}
     svg = ElementTree.Element("svg", {"class": "plot", **attributes})
     _add(svg, "title", title)

@@ -1,8 +1,8 @@
-"""A run as one page of HTML that needs nothing else: no server, no network, no script to be read.
+"""A run as one self-contained page of HTML: it needs no server, no network, and no script to read.
 
-Questions, answers and articles are hostile: `report.html` escapes all of them, and its own
-Content-Security-Policy lets no script run but the one it names by hash. Keys that a run lacks and
-measures that are null leave their place empty.
+Questions, answers and articles may be hostile: `report.html` escapes all of them, and its
+Content-Security-Policy lets only the one script run that it names by hash. Where a run lacks a key
+or a measure is null, the page leaves the place empty.
 """
 
 import math
@@ -35,7 +35,7 @@ HEADLINES = (
     "quote exactness",
 )
 STAND_INS = ("evidence hit@1", "evidence MRR", "article hit@5", "article hit@1")
-"""Headlines of a run that retrieves only, until there are `FEWEST`."""
+"""Fill the headlines up to `FEWEST` for a run that only retrieves."""
 FEWEST = 4
 PLOTTED = {
     "Retrieval": ("article hit@5", "evidence hit@1", "evidence hit@5", "evidence MRR"),
@@ -55,23 +55,24 @@ class Entry:
     """A question in its place in the report."""
 
     number: int
-    """Counts from 1 in the order of the report."""
+    """Its place in the report, from 1."""
     record: Record
     outcome: int
-    """Position of its outcome, and of its kind, among those of the run."""
+    """Position of its outcome among those of the run."""
     kind: int
+    """Position of its kind among those of the run."""
     anchors: tuple[str, ...]
-    """Of the first of its sort: what the counts link to."""
+    """The anchors that the counts link to, on the first question of an outcome or kind."""
 
     @property
     def id(self) -> str:
-        """What a link to the question names, the same in every run that asks it."""
+        """The anchor of the question, the same in every run that asks it."""
         return f"q-{self.record.get('id') or f'number-{self.number}'}"
 
 
 @dataclass(frozen=True)
 class Gold:
-    """A piece of evidence and what became of it; None where the run does not tell."""
+    """A piece of evidence, and whether it was cited and retrieved; None if that is unknown."""
 
     text: str
     cited: bool | None
@@ -80,12 +81,12 @@ class Gold:
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of a passage; `number` is the citation that quotes it, None between citations."""
+    """A part of a passage; `number` is the citation that quotes it, None between citations."""
 
     text: str
     number: int | None = None
     exact: bool = True
-    """False when the quote is not what stands at its offsets."""
+    """False if the quote is not what stands at its offsets."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Shown:
 
 
 def write_report(run: Mapping[str, Any], path: Path) -> Path:
-    """Writes the report of a run as one file and returns where."""
+    """Writes the report of a run as one file; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_report(run), encoding="utf-8", errors="replace")  # lone surrogates
     return path
@@ -112,7 +113,7 @@ def render_report(run: Mapping[str, Any]) -> str:
         .get_template("report.html")
         .render(
             run=run,
-            css=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704
+            css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
             figures=_figures(run.get("summary") or {}),
             groups=list(_groups(run.get("summary") or {})),
             plots=_plots(run),
@@ -149,7 +150,7 @@ def _environment() -> Environment:
 
 
 def _digest(script: str) -> str:
-    """What a Content-Security-Policy calls a script by."""
+    """The hash that names a script in a Content-Security-Policy."""
     return b64encode(sha256(script.encode()).digest()).decode()
 
 
@@ -157,17 +158,17 @@ def _digest(script: str) -> str:
 
 
 def _known(value: Any) -> TypeGuard[float]:
-    """Whether there is a number; nan and null are none."""
+    """Whether the value is a number, not nan or null."""
     return isinstance(value, int | float) and not math.isnan(value)
 
 
 def number(value: Any, digits: int = 2) -> str:
-    """``0.81``, or a dash for what was not measured."""
+    """``0.81``, or a dash if it was not measured."""
     return f"{value:.{digits}f}" if _known(value) else "–"
 
 
 def percent(value: Any) -> str:
-    """``81 %``; with decimals where whole percents would claim all or nothing of a near miss."""
+    """``81 %``; with a decimal where rounding would turn a near miss into 0 % or 100 %."""
     if not _known(value):
         return "–"
     whole = round(value * 100)
@@ -184,7 +185,7 @@ def seconds(value: Any) -> str:
 
 
 def _figures(summary: Record) -> list[tuple[str, str, Record]]:
-    """Name, meaning and interval of what is said in large print."""
+    """Name, meaning and interval of the measures in large print."""
     names = [name for name in HEADLINES if _mean(summary, name) is not None]
     spare = [name for name in STAND_INS if _mean(summary, name) is not None]
     names += spare[: max(FEWEST - len(names), 0)]
@@ -198,7 +199,7 @@ def _mean(summary: Record, name: str) -> float | None:
 
 
 def _groups(summary: Record) -> Iterator[tuple[str, list[tuple[str, str, Record]]]]:
-    """The measures of the run with their meanings; none of a group that was not measured."""
+    """The measures of the run with their meanings; a group that was not measured is empty."""
     for group, names in _grouped(summary).items():
         rows = [
             (name, MEASURES.get(group, {}).get(name, ""), summary[name] or {}) for name in names
@@ -207,7 +208,7 @@ def _groups(summary: Record) -> Iterator[tuple[str, list[tuple[str, str, Record]
 
 
 def _grouped(measures: Record) -> dict[str, list[str]]:
-    """The names of the measures by group, those that belong to none last."""
+    """The names of the measures by group; those without a group come last."""
     groups = {group: [n for n in names if n in measures] for group, names in MEASURES.items()}
     known = {name for names in groups.values() for name in names}
     groups["Others"] = [name for name in measures if name not in known]
@@ -218,7 +219,7 @@ def _grouped(measures: Record) -> dict[str, list[str]]:
 
 
 def _plots(run: Record) -> dict[str, Markup | None]:
-    """Each plot by name; None where the run has nothing to show in it."""
+    """Each plot by name; None if the run has nothing to show in it."""
     questions: Sequence[Record] = run.get("questions") or ()
     return {
         "measures": _measures_plot(run.get("summary") or {}),
@@ -259,13 +260,13 @@ def _kind_bars(measures: Record) -> tuple[plots.Bar, ...]:
 
 
 def _legend(by_kind: Record) -> dict[str, str]:
-    """The names of the bars by kind that there are, and their classes."""
+    """The names of the bars in the plot by kind, and their classes."""
     drawn = {bar.name for kind in by_kind.values() for bar in _kind_bars(kind or {})}
     return {name: css for name, css in {**BY_KIND, REFUSED: "refusal"}.items() if name in drawn}
 
 
 def _refused_bar(measures: Record) -> plots.Bar | None:
-    """The share rightly refused: what the false-answer rate leaves."""
+    """The share rightly refused: 1 - the false-answer rate."""
     rate = measures.get("false-answer rate") or {}
     rest = {key: 1 - rate[key] for key in ("mean", "low", "high") if _known(rate.get(key))}
     ends = {"low": rest.get("high"), "high": rest.get("low")}
@@ -293,7 +294,7 @@ def _refusal_plot(curve: Iterable[Record], questions: Sequence[Record]) -> Marku
 
 
 def operating_point(questions: Sequence[Record]) -> tuple[float, float] | None:
-    """Recall and precision of the refusals of a run; None if there was nothing to refuse."""
+    """Recall and precision of a run's refusals; None if there was nothing to refuse."""
     answered = [question for question in questions if question.get("answer")]
     refused = [_unanswerable(q) for q in answered if not q["answer"].get("answered")]
     unanswerable = sum(map(_unanswerable, answered))
@@ -345,14 +346,14 @@ def style(outcome: str) -> str:
 
 
 def _names(questions: Sequence[Record], key: str) -> list[str]:
-    """The outcomes or kinds that occur: those of `OUTCOMES` in its order, others as they come."""
+    """The outcomes or kinds that occur: those in `OUTCOMES` in its order, others as they come."""
     names = dict.fromkeys(_name(question, key) for question in questions)
     known = [name for name in OUTCOMES if name in names]
     return known + sorted((n for n in names if n not in OUTCOMES), key=_is_unanswerable)
 
 
 def _entries(questions: Sequence[Record]) -> Iterator[Entry]:
-    """The questions by outcome, what went wrong first, then by kind."""
+    """The questions by outcome, the wrong ones first, then by kind."""
     outcomes, kinds = _names(questions, "outcome"), _names(questions, "kind")
     placed = [
         (outcomes.index(_name(q, "outcome")), kinds.index(_name(q, "kind")), q) for q in questions
@@ -365,14 +366,14 @@ def _entries(questions: Sequence[Record]) -> Iterator[Entry]:
 
 
 def measured(question: Record) -> dict[str, dict[str, Any]]:
-    """The measures of a question by group; a group of which nothing was measured is empty."""
+    """The measures of a question by group; a group without any is empty."""
     values = question.get("measures") or {}
     groups = {g: {n: values[n] for n in names} for g, names in _grouped(values).items()}
     return {g: rows if any(map(_known, rows.values())) else {} for g, rows in groups.items()}
 
 
 def gold(question: Record) -> list[Gold]:
-    """Each piece of evidence: was it cited, was it retrieved."""
+    """Each piece of evidence of a question, and whether it was cited and retrieved."""
     answer = question.get("answer")
     cited = _citations(answer) if answer and answer.get("answered") else ()
     quotes = [squeezed(citation.get("quote") or "") for citation in cited]
@@ -387,7 +388,7 @@ def _overlaps(evidence: str, quotes: Iterable[str]) -> bool:
 
 
 def _held(evidence: str, question: Record) -> bool | None:
-    """Whether the passages retrieved hold it; a run says which of them hold some evidence."""
+    """Whether a retrieved passage holds it; a run only tells which hold any evidence."""
     if not any(passage.get("gold") for passage in question.get("retrieved") or ()):
         return False
     contexts = (c.get("context") or "" for c in _citations(question.get("answer")))
@@ -411,7 +412,7 @@ def passages(answer: Record | None) -> list[Shown]:
 
 
 def _pieces(citations: Sequence[Record]) -> Iterator[Piece]:
-    """The passage cut at the citations' offsets, which count its code points."""
+    """The passage cut at the offsets of its citations, which count code points."""
     context, shift = citations[0].get("context") or "", citations[0].get("context_start") or 0
     at = 0
     for citation in sorted(citations, key=lambda c: c.get("start") or 0):
@@ -426,7 +427,7 @@ def _pieces(citations: Sequence[Record]) -> Iterator[Piece]:
 
 
 def _cut(text: str, *, head: bool, tail: bool) -> str:
-    """The text without its middle, or without the side on which no citation stands."""
+    """The text without its middle, or without the side away from the citation."""
     if len(text) <= AROUND * (head + tail) + AROUND // 4:
         return text
     first = text[:AROUND].rsplit(" ", 1)[0] if head else ""

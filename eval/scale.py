@@ -2,14 +2,14 @@
 
 Articles are made from a seed: words whose frequencies follow Zipf's law as in a language (rank r
 with probability proportional to 1 / (r + 2.7), Mandelbrot 1953), so that a question's words are as
-rare and as common as those of a real one. The frequent words are those of the bundled notes, the
-others are made up. Vectors are random but where the
-packaged model is timed: how near a passage is to a question changes no time.
+rare and as common as those of a real one. The frequent words are those of the bundled articles, the
+others are made up. Vectors are random except where the packaged model is timed: how near a passage
+is to a question changes no time.
 
 1. For each number of articles, as files in a folder or as one list: seconds to index, bytes on
    disk, memory, seconds of a question with and without a filter, and of a sync when nothing and
-   when one article has changed, in a process that runs and as a command.
-2. Retrieval alone for each number of passages, put into the store directly: its growth.
+   when one article has changed, in a running process and as a command.
+2. Retrieval alone for each number of passages, which are put into the store directly.
 3. The questions of a data set on its articles.
 """
 
@@ -44,7 +44,7 @@ from eval.run import open_dataset
 
 VOCABULARY = 200_000
 COMMON = 130
-"""The most frequent words, which a language spends on "the" and "of": no question asks for them."""
+"""Number of the most frequent words, such as "the" and "of", that no question asks for."""
 
 SENTENCES, WORDS = 15, 20
 OUTLETS = tuple(f"Outlet {letter}" for letter in "ABCDEFGHIJ")
@@ -63,7 +63,7 @@ COMMAND = "from assistant.cli import main; main()"
 
 
 def made_up(number: int) -> str:
-    """A word of syllables."""
+    """A made-up word of syllables, another one for each number."""
     number += len(SYLLABLES)
     made = ""
     while number:
@@ -91,14 +91,13 @@ def articles(count: int, seed: int = 7) -> Iterator[Article]:
         text = " ".join(" ".join(each).capitalize() + "." for each in drawn_words)
         day = FIRST_DAY + timedelta(days=int(rng.integers(DAYS)))
         name = f"{number // 1000:04}/{number:07}.md"
-        yield Article(
-            name, f"Report {number}", text, source=OUTLETS[int(rng.integers(len(OUTLETS)))],
-            published=day.isoformat(), path=name,
-        )  # fmt: skip
+        outlet = OUTLETS[int(rng.integers(len(OUTLETS)))]
+        facts = {"source": outlet, "published": day.isoformat(), "path": name}
+        yield Article(name, f"Report {number}", text, **facts)
 
 
 def write(corpus: Path, count: int) -> None:
-    """The articles as files with front matter."""
+    """Writes the articles as files with front matter."""
     for article in articles(count):
         path = corpus / article.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,19 +108,16 @@ def write(corpus: Path, count: int) -> None:
 
 
 def write_list(path: Path, count: int) -> None:
-    """The articles as one list, a line each."""
+    """Writes the articles as one list, a line each."""
     with path.open("w") as file:
         for article in articles(count):
-            facts = {
-                "_id": article.title, "title": article.title, "text": article.text,
-                "source": article.source, "published": article.published,
-            }  # fmt: skip
-            file.write(json.dumps(facts) + "\n")
+            facts = {name: getattr(article, name) for name in "title text source published".split()}
+            file.write(json.dumps({"_id": article.title, **facts}) + "\n")
 
 
 class RandomVectors:
-    """Vectors in the packaged model's name and size, made up; a question is really encoded, for its
-    time.
+    """Random vectors under the packaged model's name and of its size; a question is also encoded,
+    for the time that takes.
     """
 
     def __init__(self) -> None:
@@ -130,7 +126,7 @@ class RandomVectors:
         self._rng = np.random.default_rng(3)
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """One text is a question; many are passages."""
+        """Random vectors; a single text is a question, many are passages."""
         made = self._rng.standard_normal((len(texts), DIMENSION)).astype(np.float32)
         if len(texts) == 1:
             self._model.encode(texts)
@@ -138,7 +134,7 @@ class RandomVectors:
 
 
 def questions(texts: list[str], count: int = QUESTIONS) -> list[str]:
-    """Six words of one article each, none of the most common."""
+    """Questions of six words of an article each, none of the most common."""
     rng = random.Random(5)
     common = set(vocabulary()[:COMMON])
     made = []
@@ -168,17 +164,16 @@ def measure_articles(
     """One row of the first table, measured in this process.
 
     Args:
-        folder: where the articles and their index are, or will be; an index that is there is only
-            asked and synced.
-        really: embed with the packaged model, in the place of random vectors.
-        listed: the articles are added from one list, where else they are files already.
+        folder: for the articles and their index; an existing index is only asked and synced.
+        really: embed with the packaged model instead of random vectors.
+        listed: add the articles from one list instead of files in the corpus folder.
     """
     corpus, data = folder / "articles", folder / "data"
     embedder = SentenceEmbedder(MODEL) if really else RandomVectors()
     embedder.encode(["ready?"] * 2)
     found: dict[str, float] = {"articles": count}
     if not data.exists():
-        found |= _indexed(count, folder, embedder, listed)
+        found |= _indexed(count, folder, embedder, listed=listed)
     with open_assistant(corpus=corpus, data=data, embedder=embedder) as assistant:
         assistant.warm()
         found |= _asked(assistant, corpus)
@@ -193,8 +188,8 @@ def measure_articles(
     return found
 
 
-def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict[str, float]:
-    """Writes the articles and indexes them: seconds, memory, bytes."""
+def _indexed(count: int, folder: Path, embedder: Embedder, *, listed: bool) -> dict[str, float]:
+    """Writes the articles and indexes them; returns the seconds, memory and bytes it took."""
     corpus, data, export = folder / "articles", folder / "data", folder / "all.jsonl"
     corpus.mkdir()
     if listed:
@@ -207,7 +202,7 @@ def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict
         add = partial(assistant.add, [export], progress=_pace(found))
         found["index_s"] = timed(add if listed else assistant.sync)
         found["index_mb"] = peak_mb() - before
-        found["passages"] = assistant._store.counts()[1]
+        found["passages"] = assistant._store.catalogue.counts()[1]
         if listed:
             found["again_s"] = timed(lambda: assistant.add([export]))
     size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
@@ -215,7 +210,7 @@ def _indexed(count: int, folder: Path, embedder: Embedder, listed: bool) -> dict
 
 
 def _pace(found: dict[str, float]) -> Callable[[Progress], None]:
-    """Notes after how many seconds a tenth, and nine tenths, of an import were done."""
+    """Notes in `found` the seconds until a tenth, and nine tenths, of an import are done."""
     begun = time.perf_counter()
 
     def note(step: Progress) -> None:
@@ -240,10 +235,10 @@ def _asked(assistant: Assistant, corpus: Path) -> dict[str, float]:
 
 
 def _times(
-    assistant: Assistant, asked: Sequence[str], filters: dict[str, Filter], whole: bool = True
+    assistant: Assistant, asked: Sequence[str], filters: dict[str, Filter], *, whole: bool = True
 ) -> dict[str, float]:
-    """Milliseconds of retrieval without and with each filter, in turn; of the first time with each
-    filter; of whole questions.
+    """Milliseconds of retrieval without and with each filter, in turn, and of the first time with
+    each; if `whole`, also of whole questions.
     """
     filters, found = {"plain": Filter()} | filters, {}
     for name, within in filters.items():
@@ -263,7 +258,7 @@ def _times(
 
 
 def measure_dataset(folder: Path) -> dict[str, float]:
-    """The questions of a data set, with the outlet of most articles, a month and a year of them."""
+    """Times of a data set's questions, filtered by its largest outlet, a month and a year."""
     data = datasets.load(folder)
     with open_dataset(data) as assistant:
         assistant.warm()
@@ -275,23 +270,25 @@ def measure_dataset(folder: Path) -> dict[str, float]:
             "year": Filter(f"{middle[:4]}-01-01", f"{middle[:4]}-12-31"),
         }
         asked = [question.text for question in data.questions[:QUESTIONS]]
-        return {"passages": assistant._store.counts()[1]} | _times(assistant, asked, filters)
+        return {"passages": assistant._store.catalogue.counts()[1]} | _times(
+            assistant, asked, filters
+        )
 
 
 def measure_growth(passages: int, folder: Path) -> dict[str, float]:
     """Retrieval over passages that are put into the store directly, with Chroma and without.
 
     Args:
-        folder: where the store is, or will be; one that is filled already is only asked.
+        folder: for the store; one that is filled already is only asked.
     """
     embedder, texts = RandomVectors(), [a.text for a in articles(2000)]
     found: dict[str, float] = {}
     with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
-        if not assistant._store.counts()[1]:
+        if not assistant._store.catalogue.counts()[1]:
             found["fill_s"] = timed(lambda: _fill(assistant, passages))
             found["scan_p50_ms"], found["scan_p95_ms"] = _retrieved(assistant, texts)
             found["chroma_s"] = timed(assistant.warm)
-        found["passages"] = assistant._store.counts()[1]
+        found["passages"] = assistant._store.catalogue.counts()[1]
     with open_assistant(corpus=folder, data=folder / "data", embedder=embedder) as assistant:
         found["open_s"] = timed(assistant.warm)
         _retrieved(assistant, texts)
@@ -304,7 +301,7 @@ def measure_growth(passages: int, folder: Path) -> dict[str, float]:
 
 @contextmanager
 def _kept(keep: Path | None, name: str) -> Iterator[Path]:
-    """A folder for a measurement: one that stays, or one for the moment."""
+    """A folder for a measurement: one inside `keep`, or else a temporary one."""
     if keep is not None:
         folder = keep / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -349,6 +346,7 @@ def _retrieved(assistant: Assistant, texts: list[str]) -> tuple[float, float]:
 @click.option("--only", default="", hidden=True)
 def main(
     sizes: tuple[int, ...],
+    *,
     lists: tuple[int, ...],
     growth: tuple[int, ...],
     dataset: Path | None,

@@ -1,7 +1,7 @@
-"""How sure a mean over questions is: bootstrap intervals, and whether one system beats another.
+"""Bootstrap intervals of means over questions, and whether one system beats another.
 
-A question is drawn with everything that was measured of it. Equal seeds give equal results. nan,
-what a question does not measure, is left out.
+A question is drawn with all its measures. Equal seeds give equal results. nan, the value where
+there was nothing to measure, is left out.
 """
 
 import math
@@ -13,22 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 RESAMPLES = 2_000
-"""Twice the least that Efron & Tibshirani (1993) advise for the ends of an interval."""
+"""Twice the minimum that Efron & Tibshirani (1993) advise for the ends of an interval."""
 
 ROUNDING = 1e-12
-"""By how much two means of the same differences may differ for the order of adding."""
+"""How far apart two means of the same differences may be when these are added in another order."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and where the mean of all such questions may lie."""
+    """The mean of a sample of questions, and where that of all such questions may lie."""
 
     mean: float
-    """Of the sample; of `bootstrap_statistic`, the statistic of the sample."""
+    """From `bootstrap_statistic`, the statistic of the sample."""
     low: float
     high: float
     count: int
-    """Questions it rests on."""
+    """Number of questions measured."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Difference:
     low: float
     high: float
     p_value: float
-    """Two-sided; 0 excluded, nan with fewer than two questions."""
+    """Two-sided; never 0, and nan with fewer than two questions."""
     wins: int
-    """Questions on which b is the higher."""
+    """Number of questions on which b is higher."""
     losses: int
     ties: int
     count: int
@@ -53,7 +53,7 @@ def bootstrap_interval(
 ) -> Interval:
     """The mean with its percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13).
 
-    Too narrow of few values, and without width where all are equal. All nan without values.
+    Too narrow for few values, and without width if all are equal. nan without values.
     """
     known = _known(np.asarray(values, float))
     means = _resampled_means(known, resamples, seed)
@@ -69,12 +69,12 @@ def bootstrap_statistic(
 ) -> Interval:
     """A statistic of whole rows (an AUROC, a rate) with its percentile bootstrap interval.
 
-    Resamples where the statistic is nan, as an AUROC with one class only, are skipped. nan in the
-    columns is left to the statistic.
+    Resamples in which the statistic is nan, as an AUROC with one class only, are skipped. nan in
+    the columns is left to the statistic.
 
     Args:
-        statistic: of as many arrays as there are columns.
-        columns: of equal length, a row per question.
+        statistic: takes as many arrays as there are columns.
+        columns: arrays of equal length, a row per question.
     """
     arrays = [np.asarray(column) for column in columns]
     count = len(arrays[0])
@@ -92,13 +92,13 @@ def paired_bootstrap(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Whether b differs from a on the same questions; pairs with a nan are left out.
+    """How b differs from a on the same questions; pairs with a nan are left out.
 
     The p-value is the achieved significance level of the bootstrap shift method (Efron &
     Tibshirani 1993, ch. 16; Smucker et al. 2007 compare it with its rivals for retrieval): the
     differences are moved to mean 0, and ``p = (1 + #{|mean*| ≥ |mean|}) / (resamples + 1)``.
-    Differences that are all equal leave no spread to judge by and get the least p there is,
-    however few they are: read `wins` and `losses` beside it.
+    Differences that are all equal have no spread and get the lowest possible p, however few they
+    are: read `wins` and `losses` beside it.
     """
     first, second = np.asarray(a, float), np.asarray(b, float)
     if first.shape != second.shape:
@@ -118,10 +118,10 @@ def paired_bootstrap(
 
 
 def percentile(values: ArrayLike, q: float) -> float:
-    """The nearest-rank percentile: the least value that at least q percent do not exceed.
+    """The nearest-rank percentile: the lowest value that at least q percent do not exceed.
 
-    Always one of the values, never between two: the value of rank ``⌈q · n / 100⌉``, of rank 1
-    for q = 0. nan without values.
+    Always one of the values, never between two: that of rank ``⌈q · n / 100⌉``, or of rank 1 if q
+    is 0. nan without values.
     """
     if not 0 <= q <= 100:
         raise ValueError(f"a percentile is between 0 and 100, got {q}")
@@ -130,7 +130,7 @@ def percentile(values: ArrayLike, q: float) -> float:
 
 
 def _rows(count: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """For each resample, `count` row numbers drawn with replacement; no resamples of no rows."""
+    """For each resample, `count` row numbers drawn with replacement; no resamples without rows."""
     shape = (resamples, count) if count else (0, 0)
     return np.random.default_rng(seed).integers(0, max(count, 1), shape)
 

@@ -1,7 +1,7 @@
 """How good the verification is: ``python -m eval.verification --help``.
 
-As a detector of what was made wrong in answers to the bundled questions, and as a judge of claims
-that people judged. Figures with their 95 % intervals.
+It is measured as a detector of what was made wrong in answers to the bundled questions, and as a
+judge of claims that people have judged. All figures have 95 % intervals.
 """
 
 import gzip
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from assistant.answering.verification.checks import Entailment, verify
-from assistant.answering.verification.claims import MARK
 from assistant.answering.verification.entailment import ENTAILMENT_MODEL, ReaderEntailment
 from assistant.corpus.chunking import cut_passages
 from assistant.errors import CorpusError
 from assistant.models.cross_encoder import FOLDER, CrossEncoder
 from assistant.schema import Article, Check, Citation
+from assistant.text.citation_marks import MARK
 from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
 from eval import datasets
@@ -34,14 +34,14 @@ from eval.statistics import Interval, bootstrap_statistic
 
 PASSAGE_WORDS = 150
 MOST_PASSAGES = 6
-"""Passages of a text that are judged: those with the most of the sentence's words. A claim of WiCE
+"""Passages of a text that are judged: those with the most of the sentence's words. A WiCE claim
 rests on a whole web page."""
 
 Scores = NDArray[np.float64]
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> Interval:
-    """A share with its Wilson score interval (Wilson 1927); it has width at 0 and at 1, too."""
+    """A share with its Wilson score interval (Wilson 1927), which has width even at 0 and at 1."""
     if not count:
         return Interval(math.nan, math.nan, math.nan, 0)
     share, square = hits / count, z * z / count
@@ -55,12 +55,12 @@ def wilson(hits: int, count: int, z: float = 1.96) -> Interval:
 
 @dataclass(frozen=True)
 class Detection:
-    """What the verification found in answers as they were, and in those made wrong."""
+    """What the verification found in the original answers, and in those made wrong."""
 
     clean: dict[str, list[tuple[Check, ...]]]
     """The checks of each answer, by form."""
     wrong: dict[tuple[str, str], list[str]]
-    """By kind and form the verdict on each sentence that was made wrong, "none" without a check."""
+    """The verdicts on the sentences made wrong, by kind and form; "none" without a check."""
     missed: list[Corrupted]
 
 
@@ -70,7 +70,7 @@ def detect(
     entails: Entailment | None = None,
     progress: Callable[[Iterable[Corrupted]], Iterable[Corrupted]] = iter,
 ) -> Detection:
-    """Verifies answers and what was made of them."""
+    """Verifies the original answers and those made wrong."""
     clean: dict[str, list[tuple[Check, ...]]] = defaultdict(list)
     for one in made:
         clean[one.form].append(verify(one.text, one.citations, entails))
@@ -86,7 +86,7 @@ def detect(
 
 
 def print_detection(found: Detection) -> None:
-    """The table of the evaluation's README."""
+    """Prints the table of the evaluation's README."""
     click.echo(f"{'made wrong':12} {'form':12} {'caught':>22}  {'weak':>5} {'missed':>6}  answers")
     kinds = list(dict.fromkeys(kind for kind, _ in found.wrong))
     for kind in kinds:
@@ -113,7 +113,7 @@ def _shown(share: Interval) -> str:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim with the text it is said to rest on, and what people found."""
+    """A claim with the text that it is said to rest on, and whether people found it supported."""
 
     text: str
     evidence: str
@@ -122,10 +122,10 @@ class Claim:
 
 
 def read_claims(folder: Path) -> list[Claim]:
-    """The claims of a folder; one that is supported in part counts as not supported.
+    """The claims of a folder; a partly supported claim counts as not supported.
 
     Raises:
-        CorpusError: they are not there.
+        CorpusError: the folder holds none.
     """
     path = folder / "claims.jsonl.gz"
     if not path.is_file():
@@ -134,15 +134,17 @@ def read_claims(folder: Path) -> list[Claim]:
         records = [json.loads(line) for line in file]
     return [
         Claim(
-            MARK.sub("", record["claim"]), record["evidence_text"], record["label"] == "supported",
-            record["source"],
+            text=MARK.sub("", record["claim"]),
+            evidence=record["evidence_text"],
+            supported=record["label"] == "supported",
+            source=record["source"],
         )
         for record in records
-    ]  # fmt: skip
+    ]
 
 
 def claim_pairs(claim: Claim) -> list[list[tuple[str, str]]]:
-    """For each sentence of a claim its pairs with the passages that have the most of its words."""
+    """For each sentence of a claim, its pairs with the passages that have the most of its words."""
     passages = [p.text for p in cut_passages(Article("", "", claim.evidence), PASSAGE_WORDS)]
     known = [set(stems(passage)) for passage in passages]
     found = []
@@ -160,8 +162,8 @@ def judged(
     judge: ReaderEntailment,
     progress: Callable[[Iterable[Claim]], Iterable[Claim]] = iter,
 ) -> dict[str, Scores]:
-    """What each way of judging gives each claim: the score of its best passage, and of several
-    sentences the least.
+    """The score that each way of judging gives each claim: that of the best passage for its worst
+    sentence.
     """
     rows = [_judged(claim, judge) for claim in progress(claims)]
     names = ("words alone", "relevance alone", "reader entailment", "as used")
@@ -180,7 +182,7 @@ def _judged(claim: Claim, judge: ReaderEntailment) -> list[float]:
 
 
 def found_wrong(claim: Claim) -> bool:
-    """Whether the checks that need no model find something in a claim that its text lacks."""
+    """Whether the checks that need no model find that a claim says what its text does not."""
     passages = cut_passages(Article("", "", claim.evidence), PASSAGE_WORDS)
     citations = [
         Citation(number, "", "", None, None, None, p.start, p.end, "", p.start, p.text)
@@ -191,7 +193,7 @@ def found_wrong(claim: Claim) -> bool:
 
 
 def print_claims(claims: Sequence[Claim], scores: dict[str, Scores]) -> None:
-    """AUROC of each way of judging, over all claims and by where they come from."""
+    """Prints the AUROC of each way of judging, over all claims and by their source."""
     supported = np.array([claim.supported for claim in claims])
     sources = np.array([claim.source for claim in claims])
     texts = np.unique([claim.evidence for claim in claims], return_inverse=True)[1]
@@ -208,7 +210,7 @@ def print_claims(claims: Sequence[Claim], scores: dict[str, Scores]) -> None:
 
 
 def _area(values: Scores, supported: np.ndarray, texts: np.ndarray, own: np.ndarray) -> Interval:
-    """AUROC with its interval; whole texts are drawn, for a dozen of them have 400 claims."""
+    """AUROC with its interval; whole texts are drawn, since a dozen of them have 400 claims."""
     chosen, text = np.flatnonzero(own), texts[own]
     rows = {int(one): chosen[text == one] for one in np.unique(text)}
 
@@ -230,7 +232,7 @@ def main() -> None:
 @main.command("corruptions")
 @click.option("--words", is_flag=True, help="compare words, without the reader")
 @click.option("--show", is_flag=True, help="print what was not caught")
-def corruptions_command(words: bool, show: bool) -> None:
+def corruptions_command(*, words: bool, show: bool) -> None:
     r"""Make answers to the bundled questions wrong in one thing each; print how many are caught.
 
     \b
@@ -267,8 +269,9 @@ def claims_command(folder: Path) -> None:
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def calibrate_command(data: Path, folder: Path) -> None:
-    """Print the constant of assistant/entailment.py, fitted on the texts of DATA that the reader
-    never saw. Reads with the weights in --folder.
+    """Print ENTAILMENT_MODEL, fitted on the texts of DATA that the reader never saw.
+
+    Reads with the weights in --folder.
     """
     from eval.training.entailment import calibrate  # needs scikit-learn
 

@@ -8,7 +8,7 @@ MODULES = {path.relative_to(PROGRAM): path.read_text() for path in PROGRAM.rglob
 
 # These may only fall: what is above them fails, and so does what is so far below that they lie.
 LONGEST_MODULE = 530
-LONGEST_FUNCTION = 54
+LONGEST_FUNCTION = 48
 
 
 def ratchet(found, most, slack):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from assistant.answering import extractive
-from assistant.answering.reader import Reading, speaker_of
+from assistant.answering import extractive, messages
+from assistant.answering.reader import ReaderResult, speaker_of
 from assistant.schema import Evidence
 
 from .conftest import INTERVIEW
@@ -90,18 +90,18 @@ def test_every_citation_stands_where_it_says(bundled):
 def test_what_is_not_in_the_articles_is_refused_with_the_nearest_passages(bundled, question):
     answer = bundled.ask(question)
     assert not answer.answered
-    assert answer.text.startswith(extractive.REFUSAL)
+    assert answer.text.startswith(messages.REFUSAL)
     assert 0 < len(answer.citations) <= extractive.NEARBY
 
 
 @pytest.mark.parametrize(
     "question, said",
     [
-        ("", extractive.EMPTY_QUESTION),
-        ("  \n ", extractive.EMPTY_QUESTION),
-        ("?!", extractive.EMPTY_QUESTION),
-        ("Какая столица Франции?", extractive.OTHER_LANGUAGE),
-        ("法国的首都是哪里", extractive.OTHER_LANGUAGE),
+        ("", messages.EMPTY_QUESTION),
+        ("  \n ", messages.EMPTY_QUESTION),
+        ("?!", messages.EMPTY_QUESTION),
+        ("Какая столица Франции?", messages.OTHER_LANGUAGE),
+        ("法国的首都是哪里", messages.OTHER_LANGUAGE),
     ],
 )
 def test_questions_that_cannot_be_searched_for_get_a_sensible_sentence(bundled, question, said):
@@ -157,13 +157,36 @@ def test_copies_of_a_passage_are_quoted_once(folder):
                 Evidence(c.passage, c.passage.start, c.passage.end, c.passage.text, 0.9)
                 for c in candidates
             ]
-            return Reading(tuple(found), 0.9)
+            return ReaderResult(tuple(found), 0.9)
 
     with folder.open(reader=FirstSentence()) as assistant:
         assistant.sync()
         answer = assistant.ask("Who closed the bridge over the river?")
     assert sum("bridge" in citation.quote for citation in answer.citations) == 1
     assert answer.passages[0].copies
+
+
+@pytest.mark.parametrize(
+    "words, short, verdicts",
+    [
+        ("The bridge was closed on Monday.", "on monday", ["verified", "verified"]),
+        ("The bridge was opened on Monday.", "Monday", ["verified", "unsupported"]),
+        ("The bridge was closed on Monday.", "Tuesday", ["unsupported", "verified"]),
+    ],
+)
+def test_what_a_reader_of_ones_own_says_is_checked(folder, words, short, verdicts):
+    folder.write("a.txt", "A bridge\n\nThe bridge was closed on Monday.")
+
+    class Own:
+        def read(self, query, candidates):
+            passage = candidates[0].passage
+            said = Evidence(passage, passage.start, passage.end, words, 0.9)
+            return ReaderResult((said,), 0.9, short)
+
+    with folder.open(reader=Own()) as assistant:
+        assistant.sync()
+        answer = assistant.ask("When was the bridge closed?")
+    assert [check.verdict for check in answer.checks] == verdicts
 
 
 @pytest.mark.parametrize(

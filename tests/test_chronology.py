@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from assistant.answering.reader import Reading
-from assistant.answering.recency import asks_for_latest, certainly_later
+from assistant.answering.reader import ReaderResult
+from assistant.answering.recency import certainly_later
 from assistant.cli import main
+from assistant.retrieval.question_types import asks_for_latest
 from assistant.schema import Claim, Disagreement, Evidence
 from assistant.text.sentences import sentences_of
 from assistant.web import html as render
@@ -32,7 +33,7 @@ class Pointer:
                     answer = self.answers[place]
                     found.append(Evidence(passage, start, end, text, sure, answer=answer))
         found.sort(key=lambda one: -one.probability)
-        return Reading(tuple(found), 0.9 if found else 0.0, found[0].answer if found else None)
+        return ReaderResult(tuple(found), 0.9 if found else 0.0, found[0].answer if found else None)
 
 
 def write(folder, *articles):

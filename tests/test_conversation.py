@@ -3,7 +3,8 @@
 import pytest
 
 from assistant import open_assistant
-from assistant.retrieval.followups import choose, leans, readings, small_talk
+from assistant.answering.messages import small_talk
+from assistant.retrieval.followups import candidate_rewrites, choose, needs_context
 from assistant.schema import Turn
 
 MISSION = Turn(
@@ -21,7 +22,7 @@ JOINED = Turn("When did Armenia join the EAEU?", "Armenia joined on 2 January 20
     ],
 )  # fmt: skip
 def test_a_question_that_leans_on_the_talk_is_known(question):
-    assert leans(question)
+    assert needs_context(question)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_question_that_leans_on_the_talk_is_known(question):
     ],
 )
 def test_a_question_that_stands_alone_has_one_reading(question):
-    assert readings(question, [MISSION]) == (question,)
+    assert candidate_rewrites(question, [MISSION]) == (question,)
 
 
 @pytest.mark.parametrize(
@@ -55,22 +56,23 @@ def test_a_question_that_stands_alone_has_one_reading(question):
     ],
 )  # fmt: skip
 def test_what_a_follow_up_means_is_among_its_readings(turns, question, meant):
-    assert meant in readings(question, turns)
+    assert meant in candidate_rewrites(question, turns)
 
 
 def test_the_question_as_typed_is_always_the_first_reading():
-    assert readings("and when was it over?", [MISSION])[0] == "and when was it over?"
+    assert candidate_rewrites("and when was it over?", [MISSION])[0] == "and when was it over?"
 
 
 def test_the_words_of_the_talk_are_added_where_nothing_can_be_replaced():
-    found = readings("why?", [Turn("Why did Armenia freeze its part in the CSTO?")])
+    found = candidate_rewrites("why?", [Turn("Why did Armenia freeze its part in the CSTO?")])
     assert any("Armenia" in one and "CSTO" in one for one in found[1:])
 
 
 @pytest.mark.parametrize("question", ["did this article say so?", "and the one with Iran?"])
 def test_no_name_stands_before_a_noun_that_has_its_own_word(question):
     assert not any(
-        "Armenia article" in r or "Armenia with" in r for r in readings(question, [JOINED])
+        "Armenia article" in r or "Armenia with" in r
+        for r in candidate_rewrites(question, [JOINED])
     )
 
 
@@ -78,7 +80,7 @@ def test_no_name_stands_before_a_noun_that_has_its_own_word(question):
     "text", ["", "?", "and", "it", "\u202eand?", "a" * 5000, "and " * 500, "他说了什么?"]
 )
 def test_any_text_has_readings(text):
-    assert readings(text, [MISSION, Turn(text, text)])[0] == text
+    assert candidate_rewrites(text, [MISSION, Turn(text, text)])[0] == text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from assistant.answering.reader import Reading
+from assistant.answering.reader import ReaderResult
 from assistant.cli import main
 from assistant.schema import Citation, Copy, Evidence, Filter
 from assistant.text.sentences import sentences_of
@@ -66,7 +66,7 @@ class SentencesWith:
                     sure = 0.95 if self.best and self.best in text else 0.9
                     found.append(Evidence(passage, start, end, text, sure))
         found.sort(key=lambda one: -one.probability)
-        return Reading(tuple(found), self.confidence if found else 0.0)
+        return ReaderResult(tuple(found), self.confidence if found else 0.0)
 
 
 def exchanged(text, every):

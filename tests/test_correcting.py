@@ -101,6 +101,10 @@ def test_what_is_no_date_address_or_language_is_refused(folder, wrong):
         ("empty", "---\n---\nText", {"title": "New"}, "---\ntitle: New\n---\nText"),
         ("a byte order mark", "\ufeff---\r\ntitle: Old\r\n---\r\nText",
          {"title": "New"}, "\ufeff---\r\ntitle: New\r\n---\r\nText"),
+        ("other keys after a byte order mark and empty lines", "\ufeff\n\n---\ntitle: Old\n# c\nkind: x\n---\nText",
+         {"title": "New"}, "\ufeff\n\n---\ntitle: New\n# c\nkind: x\n---\nText"),
+        ("dashes that are indented", " ---\nOne.\n---\nTwo.",
+         {"source": "S"}, "---\nsource: S\n---\n\n ---\nOne.\n---\nTwo."),
         ("dashes that are none", "--- Part: one [\n---\nText of it",
          {"source": "S"}, "---\nsource: S\n---\n\n--- Part: one [\n---\nText of it"),
         ("signs of YAML", "---\ntitle: Old\n---\nText", {"title": "a: #b [c] 'd' --- é\n---"},
@@ -323,7 +327,7 @@ def files_and_articles(folder, assistant):
 def test_after_a_long_import_the_vector_index_is_filled_once_and_that_is_told(
     folder, tmp_path, monkeypatch, worth, told
 ):
-    monkeypatch.setattr("assistant.store.vector_index.WORTH", worth)
+    monkeypatch.setattr("assistant.store.chroma_follower.WORTH", worth)
     monkeypatch.setattr("assistant.corpus.ingestion.CHUNK_CHARACTERS", 500)
     seen = []
     with folder.open() as assistant:

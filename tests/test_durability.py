@@ -204,7 +204,7 @@ def test_who_is_closed_while_it_fills_chroma_goes_on_there(folder, monkeypatch):
         assert begun.wait(60)
         closing = threading.Thread(target=assistant.close)
         closing.start()
-        assert assistant._vectors._closing.wait(60)
+        assert assistant._chroma._closing.wait(60)
         closed.set()
         warming.join()
         closing.join()
@@ -215,6 +215,48 @@ def test_who_is_closed_while_it_fills_chroma_goes_on_there(folder, monkeypatch):
         assert assistant.mend_chroma() == []
         assert len(given) == len(set(given)) == passages
     assert len(check(folder)) == 150
+
+
+def test_a_search_that_chroma_fails_is_answered_all_the_same_and_has_chroma_rebuilt(
+    folder, monkeypatch
+):
+    from chromadb.api.models.Collection import Collection
+
+    def fail(*_, **__):
+        raise RuntimeError("broken")
+
+    def answered():
+        found = assistant.retrieve("harbour3 report", 5)
+        return any(s.dense_rank and s.passage.article_id == "3.txt" for s in found)
+
+    for number in range(5):
+        folder.write(f"{number}.txt", story(number, 0))
+    with folder.open() as assistant:
+        assistant.sync()
+        assistant.warm()
+        before = {path.parent for path in chroma_files(folder)}
+        with monkeypatch.context() as patched:
+            patched.setattr(Collection, "query", fail)
+            assert answered()
+        assistant.warm()  # waits for the rebuild
+        assert answered()
+        assert before.isdisjoint({path.parent for path in chroma_files(folder)})
+        assert assistant.mend_chroma() == []
+
+
+def test_threads_that_have_ended_hold_no_files_open(folder):
+    def open_files():
+        return sum(1 for _ in Path("/dev/fd").iterdir())
+
+    folder.write("a.txt", story(1, 0))
+    with folder.open() as assistant:
+        assistant.sync()
+        before = open_files()
+        for _ in range(20):
+            thread = threading.Thread(target=assistant.languages)
+            thread.start()
+            thread.join()
+        assert open_files() <= before + 2
 
 
 def parts(findings):

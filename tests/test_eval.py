@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
 
+import assistant as assistant_package
 from assistant.errors import AssistantError
 from assistant.sources.files import read_article
 from eval import gate
@@ -342,6 +344,22 @@ def test_a_mistake_is_one_line(arguments, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_page_of_an_installed_program_names_no_command_that_is_not_there(tmp_path):
+    (tmp_path / "assistant").symlink_to(Path(assistant_package.__file__).parent)
+    (tmp_path / "broken.json").write_text("{")
+    code = (
+        "from pathlib import Path\nfrom assistant.web.evaluation import no_run\n"
+        "from assistant.web.runs import read_run\nprint(no_run())\n"
+        "try: read_run(Path('broken.json'))\nexcept Exception as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": "."},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0] == "No evaluation has been run yet."
+    assert done.stdout.splitlines()[1].endswith("broken.json: is not JSON; remove the file")
 
 
 def test_every_command_teaches_by_example():

@@ -187,7 +187,7 @@ def test_a_date_that_is_none_is_refused_with_the_remedy(folder, capsys, value):
 def test_common_words_are_left_out_where_they_would_cost_too_much(
     folder, monkeypatch, question, expected
 ):
-    monkeypatch.setattr("assistant.retrieval.retriever.MAX_ROWS", 4)
+    monkeypatch.setattr("assistant.retrieval.query.MAX_ROWS", 4)
     for number in range(5):
         folder.write(f"{number}.md", f"The harbour was quiet on day {number}, said the master.")
     folder.write("walrus.md", "A walrus swam into the harbour.")

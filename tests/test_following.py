@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from filelock import FileLock
 
-from assistant.corpus.watch import Pace
+from assistant.corpus.pace import Pace
 from assistant.errors import CorpusError, SettingsError, StoreError
 
 from .fork_server import ASSISTANT, Forked

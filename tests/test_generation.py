@@ -22,18 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import LanguageModelError, ModelError, SettingsError
-from assistant.models.llm import base, prompts
-from assistant.models.llm.base import (
-    Completion,
-    LlamaIndexModel,
-    Usage,
-    language_model,
-    rewrite,
-    settled,
-)
+from assistant.models.llm import base, llama_index, prompts, providers
+from assistant.models.llm.base import Completion, Message, Usage
 from assistant.models.llm.errors import Service, failure
-from assistant.models.llm.prompts import Message
+from assistant.models.llm.llama_index import LlamaIndexModel
+from assistant.models.llm.providers import language_model
+from assistant.retrieval.followups import rewrite
 from assistant.settings import load_settings
+from assistant.text.citation_marks import settled
 
 from .conftest import BUNDLED
 from .hostile import HOSTILE, TRACE, Hostile
@@ -167,7 +163,7 @@ def test_the_last_sources_are_left_out_where_the_window_is_small():
     kept = prompts.fitted("Who won?", sources, 2048)
     assert 1 < len(kept) < 8
     assert list(kept) == sources[: len(kept)]
-    assert prompts.size(prompts.answer("Who won?", kept)) + 512 <= 2048
+    assert base.size(prompts.answer("Who won?", kept)) + 512 <= 2048
     assert list(prompts.fitted("Who won?", sources, 32_000)) == sources
     assert prompts.fitted("Who won?", sources, 100) == (sources[0],)
     assert prompts.fitted("Who won?", [], 100) == ()
@@ -182,7 +178,7 @@ def test_the_last_sources_are_left_out_where_the_window_is_small():
     ],
 )
 def test_tokens_are_rather_overestimated(text, counted):
-    assert counted * 0.95 <= prompts.tokens(text) <= counted * 3
+    assert counted * 0.95 <= base.tokens(text) <= counted * 3
 
 
 @pytest.mark.parametrize(
@@ -239,7 +235,7 @@ def test_usage_is_estimated_where_the_service_does_not_say_it(llm_server):
     llm_server.will(Reply("The council won. [1]", usage=None))
     with Completion(model_at(llm_server), ASKED) as completion:
         list(completion)
-    assert completion.usage == Usage(prompts.size(ASKED), 6)
+    assert completion.usage == Usage(base.size(ASKED), 6)
 
 
 def test_words_come_before_the_answer_is_complete(llm_server):
@@ -300,7 +296,7 @@ def test_a_model_of_ones_own_needs_no_more_than_a_generator():
 
     with Completion(Own(), ASKED) as completion:
         assert list(completion) == ["Yes.", "", " [1]"]
-    assert completion.usage == Usage(prompts.size(ASKED), 3)
+    assert completion.usage == Usage(base.size(ASKED), 3)
 
 
 def test_a_model_of_llama_index_set_up_by_a_person_is_used_as_it_is(llm_server):
@@ -622,7 +618,7 @@ def test_what_is_shown_only_grows_and_is_whole_at_the_end(pieces):
 
 @given(st.text(st.sampled_from("<>/think x\n")), st.integers(1, 5))
 def test_answers_without_thoughts_only_grow(text, step):
-    shown = [base._spoken(text[:end]) for end in range(0, len(text) + 1, step)]
+    shown = [llama_index._without_thoughts(text[:end]) for end in range(0, len(text) + 1, step)]
     assert all(later.startswith(one) for one, later in zip(shown, shown[1:], strict=False))
 
 
@@ -720,7 +716,7 @@ def test_a_key_that_is_missing_is_named(monkeypatch, llm, key, value):
 def test_an_extra_that_is_not_installed_is_named(monkeypatch, llm):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    monkeypatch.setitem(sys.modules, base._KINDS[llm].module, None)  # as if it were not
+    monkeypatch.setitem(sys.modules, providers._KINDS[llm].module, None)  # as if it were not
     settings = load_settings(llm=llm, llm_model="m", llm_url="http://localhost:1/v1")
     with pytest.raises(ModelError) as caught:
         language_model(settings)
@@ -729,7 +725,7 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch, llm):
 
 def test_every_service_of_the_settings_has_its_extra():
     pyproject = (Path(__file__).parent.parent / "pyproject.toml").read_text()
-    for llm in base._KINDS:
+    for llm in providers._KINDS:
         assert re.search(rf"^{llm} = \[", pyproject, re.MULTILINE)
 
 
@@ -741,8 +737,8 @@ def allowed(event, args):
     if event == "socket.connect" and args[1][0] != "127.0.0.1":
         raise OSError(f"connects to {args[1]}")
 sys.addaudithook(allowed)
-from assistant.models.llm.base import language_model
-from assistant.models.llm.prompts import Message
+from assistant.models.llm.base import Message
+from assistant.models.llm.providers import language_model
 from assistant.settings import load_settings
 model = language_model(load_settings(llm="openai-like", llm_model="gpt-4o", llm_url=sys.argv[1]))
 libraries = {"llama_index.core", "httpx", "openai", "tiktoken", "torch"}

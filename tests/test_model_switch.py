@@ -23,7 +23,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from assistant.doctor import examine
 from assistant.models.embedding import SentenceEmbedder
 from assistant.settings import load_settings
-from assistant.store.store import AnsweringModel, Store
+from assistant.store.embeddings import AnsweringModel
+from assistant.store.store import Store
 
 from .conftest import Folder, WordEmbedder
 from .fork_server import Forked
@@ -385,9 +386,10 @@ def test_vectors_that_no_passage_has_are_kept_up_to_a_bound_the_last_made_first(
 ):
     store = Store(tmp_path)
     digests = [bytes([number]) * 16 for number in range(5)]
-    store.put_vectors("m", digests, np.eye(5, 4, dtype=np.float32))  # 4 numbers of 2 bytes each
-    store.forget_unused_vectors(keep)
-    kept = store.cached_vectors(digests, "m")
+    vectors = np.eye(5, 4, dtype=np.float32)  # 4 numbers of 2 bytes each
+    store.embeddings.put_vectors("m", digests, vectors)
+    store.embeddings.forget_unused_vectors(keep)
+    kept = store.embeddings.cached_vectors(digests, "m")
     assert list(kept) == digests[5 - left :]
     store.close()
 
@@ -395,7 +397,7 @@ def test_vectors_that_no_passage_has_are_kept_up_to_a_bound_the_last_made_first(
 def test_a_model_that_lacks_a_vector_is_not_switched_to(indexed, models):
     with opened(indexed, models[1]) as assistant:
         store = Store(indexed.root / ".assistant")
-        assert not store.switch(AnsweringModel("another"))
+        assert not store.embeddings.switch(AnsweringModel("another"))
         assert cosines(assistant, "name7") == indexed.by_old
         store.close()
 

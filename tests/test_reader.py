@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from assistant import open_assistant
-from assistant.answering.reader import Reading
+from assistant.answering.reader import ReaderResult
 from assistant.errors import ModelError
 from assistant.models.cross_encoder import (
     FOLDER,
@@ -29,7 +29,7 @@ from assistant.models.cross_encoder import (
     best_span,
 )
 from assistant.models.hub import PACKAGED
-from assistant.models.rerankers import SentenceReranker
+from assistant.models.pair_models import SentenceReranker
 from assistant.schema import Evidence
 from assistant.settings import load_settings
 from assistant.text.sentences import split_sentences
@@ -428,7 +428,7 @@ class Says:
             Evidence(c.passage, c.passage.start, c.passage.end, c.passage.text, 0.9)
             for c in candidates
         )
-        return Reading(found, self.confidence, self.short_answer)
+        return ReaderResult(found, self.confidence, self.short_answer)
 
 
 def ask(folder, reader):

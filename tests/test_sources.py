@@ -2,7 +2,7 @@ import pytest
 
 from assistant.errors import ArticleError
 from assistant.sources.files import parse_article, read_article
-from assistant.sources.formats.text import pasted_file
+from assistant.sources.filing import pasted_file
 
 from .conftest import BUNDLED, INTERVIEW
 

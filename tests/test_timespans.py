@@ -26,6 +26,7 @@ TODAY = date(2024, 6, 12)  # a Wednesday
         ("What did Pashinyan say in December?", "2023-12-01", "2023-12-31"),
         ("and in Feb. 2023?", "2023-02-01", "2023-02-28"),
         ("What was signed on 10 October 2009?", "2009-10-10", "2009-10-10"),
+        ("What was signed on 10 oct. 2009?", "2009-10-10", "2009-10-10"),
         ("What was signed on October 10, 2009?", "2009-10-10", "2009-10-10"),
         ("What was signed on 2009-10-10?", "2009-10-10", "2009-10-10"),
         ("What happened in 2022?", "2022-01-01", "2022-12-31"),
@@ -52,7 +53,8 @@ def test_a_time_is_a_span_of_days(question, since, until):
     [
         "What did Galuzin say about the EU mission?", "May Armenia leave the CSTO?",
         "Who marched in the parade?", "What is the last word of the treaty?",
-        "Who spoke recently?", "What was signed on 31 February 2024?", "between May and nowhere",
+        "Who spoke recently?", "What was signed on 31 February 2024?",
+        "What was signed on 32 May 2024?", "between May and nowhere",
         "Who wrote the book by May?",
         "How many soldiers in 102nd base?", "",
     ],

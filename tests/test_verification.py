@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.answering import extractive
+from assistant.answering import messages
 from assistant.answering.verification.checks import verify
 from assistant.answering.verification.claims import without_fabrications
 from assistant.answering.verification.entailment import ReaderEntailment
 from assistant.answering.verification.source_passage import quotations_of
 from assistant.errors import ModelError
 from assistant.models.cross_encoder import CrossEncoder
-from assistant.models.nli import SentenceEntailment
+from assistant.models.pair_models import SentenceEntailment
 from assistant.schema import Check, Citation
 from assistant.text.names import names_of
 from assistant.text.quantities import figures_of, plain, source_figures
@@ -385,8 +385,8 @@ def test_a_sentence_without_a_mark_is_weak():
         "Here is what the two ministers say about the pipeline and its price:",
         "The articles do not say when the pipeline will be finished.",
         "None of the sources names a date for the signature.",
-        f"{extractive.REFUSAL} {extractive.NEAREST}",
-        f"{extractive.REFUSAL} {extractive.OTHER_LANGUAGE}",
+        f"{messages.REFUSAL} {messages.NEAREST}",
+        f"{messages.REFUSAL} {messages.OTHER_LANGUAGE}",
         "# The talks in Geneva",
         "**Price and date**",
         "…",
@@ -696,5 +696,6 @@ def test_every_answer_of_the_assistant_verifies_itself(bundled):
     assert answers
     for answer in answers:
         checks = verify(answer.text, answer.citations)
+        assert checks == answer.checks
         assert {check.verdict for check in checks} == {"verified"}
         assert len(checks) == len(answer.citations) + bool(answer.short_answer)

@@ -22,7 +22,7 @@ from threading import Event, Thread
 
 import httpcore2
 
-from assistant.sources.remote.fetch import Network
+from assistant.sources.remote.transport import Network
 
 Step = bytes | Event | Iterator[bytes]
 

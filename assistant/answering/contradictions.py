@@ -68,13 +68,6 @@ _NOT_IN_OFFICE = (
 _LONGEST_NAME = 4
 
 
-def may_disagree(question: str) -> bool:
-    """Whether a number or the holder of an office answers: of nothing else it can be said surely
-    that two answers exclude each other.
-    """
-    return wants_number(question) or bool(office_of(question))
-
-
 def disagreeing(
     question: str, evidence: Sequence[Evidence], articles: Mapping[str, Article]
 ) -> list[tuple[Evidence, str]]:
@@ -82,11 +75,10 @@ def disagreeing(
     order of the evidence; none where the articles agree or it is not sure.
 
     Args:
+        question: one that `may_disagree`.
         evidence: sentences that answer, most probable first.
         articles: by id, at least those of the evidence.
     """
-    if not may_disagree(question):
-        return []
     read = _number_in if wants_number(question) else _holder_in
     subject = on_subject(question, evidence, articles)
     kept: list[_Said] = []

@@ -6,82 +6,72 @@ sentences themselves answer, and the answer says so.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
-from assistant.answering.extractive import Composer
-from assistant.answering.reader import Reading
+from assistant.answering import messages
+from assistant.answering.extractive import ExtractiveAnswerer
+from assistant.answering.selection import Ranked, Selection
 from assistant.answering.verification.checks import Entailment, verify
-from assistant.answering.verification.claims import cited_in, without_fabrications
+from assistant.answering.verification.claims import without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
-from assistant.models.llm.base import Completion, LanguageModel, settled
+from assistant.models.llm.base import Completion, LanguageModel
 from assistant.retrieval.query import Query
-from assistant.schema import Answer, Citation, Generation, ScoredPassage
+from assistant.schema import Answer, Citation, Generation
+from assistant.text.citation_marks import cited_in, settled
 
 SOURCES = 8
 """Most passages that the model is given: about 1,600 tokens."""
 
-STANDS_IN = "The language model failed: {error}. These are the sentences that the answer rests on."
-NOTHING_LEFT = (
-    "All that the language model wrote was removed: none of it is in the articles. "
-    "These are the sentences that the answer rests on."
-)
-REMOVED_ONE = (
-    "A sentence was removed: what it quoted, or the source it named, is not in the articles."
-)
-REMOVED = (
-    "{count} sentences were removed: what they quoted, or the sources they named, "
-    "are not in the articles."
-)
-
 
 @dataclass(frozen=True)
-class Writer:
-    """Makes answers of prose.
+class GenerativeAnswerer:
+    """Answers in prose.
 
     Args:
-        composer: makes the answer of sentences, which stands in where the model fails.
+        extractive: makes the answer that stands in where the model fails.
         context: tokens that the model reads and writes together.
         entails: judges whether a passage supports a sentence; without it words are compared only.
     """
 
     model: LanguageModel
-    composer: Composer
+    extractive: ExtractiveAnswerer
     context: int
     entails: Entailment | None = None
 
-    def compose(
-        self,
-        query: Query,
-        reading: Reading,
-        candidates: Sequence[ScoredPassage],
-        newest_first: bool = False,
+    def answer(
+        self, query: Query, ranked: Ranked, selection: Selection, today: date
     ) -> Iterator[Answer]:
-        """The answer as it grows; the last one is verified. See `Composer.compose`."""
-        *_, quoted = self.composer.compose(query, reading, candidates, newest_first)
-        if not quoted.answered:
-            yield quoted
-            return
-        passages = self.composer.sources(reading, candidates, SOURCES)
+        """The answer as it grows; the last one is verified.
+
+        Args:
+            today: the day of the question, which the model is told.
+        """
+        day = today.isoformat()
+        *_, quoted = self.extractive.answer(query, ranked, selection)
+        passages = self.extractive.sources(ranked, selection.reprints, SOURCES)
         if quoted.newest_first:
             passages = _in_order_of(quoted.citations, passages)
-        sources = prompts.fitted(query.spelled, passages, self.context)
+        sources = prompts.fitted(query.spelled, passages, self.context, day)
         given = _renumbered(quoted, sources)
-        messages = prompts.answer(query.spelled, sources)
-        prompt = prompts.transcript(messages)
-        with Completion(self.model, messages) as completion:
+        asked = prompts.answer(query.spelled, sources, day)
+        prompt = prompts.transcript(asked)
+        with Completion(self.model, asked) as completion:
             try:
                 for _ in completion:
                     shown = settled(completion.text)
                     yield self._growing(given, shown, sources, prompt, completion)
             except LanguageModelError as error:
-                yield replace(quoted, notice=STANDS_IN.format(error=str(error).strip().rstrip(".")))
+                yield replace(
+                    quoted, notice=messages.STANDS_IN.format(error=str(error).strip().rstrip("."))
+                )
                 return
         if prompts.declines(completion.text):
-            yield self.composer.refusal(query, reading, quoted.passages)
+            yield self.extractive.refusal(query, ranked)
             return
         written = self._growing(given, completion.text.strip(), sources, prompt, completion)
         verified = self._verified(written, sources)
-        yield verified if verified.text else replace(quoted, notice=NOTHING_LEFT)
+        yield verified if verified.text else replace(quoted, notice=messages.NOTHING_LEFT)
 
     def _growing(
         self,
@@ -100,7 +90,13 @@ class Writer:
         read = [replace(source, context=prompts.neutral(source.context)) for source in sources]
         checks = verify(answer.text, read, self.entails)
         text, kept, removed = without_fabrications(answer.text, checks)
-        notice = REMOVED_ONE if removed == 1 else REMOVED.format(count=removed) if removed else ""
+        notice = (
+            messages.REMOVED_ONE
+            if removed == 1
+            else messages.REMOVED.format(count=removed)
+            if removed
+            else ""
+        )
         return replace(_with_text(answer, text, sources), checks=kept, notice=notice)
 
 
@@ -109,7 +105,7 @@ def _with_text(answer: Answer, text: str, sources: Sequence[Citation]) -> Answer
     disagreeing = {claim.number for one in answer.disagreements for claim in one.claims}
     numbers = disagreeing | set(cited_in(text))
     cited = tuple(source for source in sources if source.number in numbers)
-    return replace(answer, text=text, short_answer=None, citations=cited)
+    return replace(answer, text=text, short_answer=None, citations=cited, checks=())
 
 
 def _in_order_of(quoted: Sequence[Citation], sources: Sequence[Citation]) -> tuple[Citation, ...]:

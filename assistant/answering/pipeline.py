@@ -1,32 +1,29 @@
-"""One question on its way through all stages: understood, searched for, read, answered."""
+"""One question on its way through all stages, from what it means to a verified answer."""
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from assistant.answering import extractive
-from assistant.answering.contradictions import may_disagree
-from assistant.answering.extractive import Composer
-from assistant.answering.generative import Writer
+from assistant.answering.extractive import ExtractiveAnswerer
+from assistant.answering.generative import GenerativeAnswerer
 from assistant.answering.reader import Reader
-from assistant.answering.recency import asks_for_latest, with_versions
-from assistant.answering.verification.checks import verify
-from assistant.models.llm.base import LanguageModel, rewrite
+from assistant.answering.recency import with_versions
+from assistant.answering.selection import Ranked, Selection, Selector, rank
+from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
-from assistant.retrieval.retriever import Retriever
+from assistant.retrieval.question_types import asks_for_latest, may_disagree
+from assistant.retrieval.retriever import Found, Retriever
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
 JUDGED = 8
-"""Passages that are read for each reading of a follow-up, to choose one of them."""
-
-Found = tuple[Query, tuple[ScoredPassage, ...]]
+"""Passages that are read for each candidate rewrite of a follow-up, to choose one of them."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskRequest:
     """A question with what it is asked in."""
 
     question: str
@@ -38,9 +35,19 @@ class Asked:
     narrow: bool = True
     """Whether a time that the question speaks of may narrow it, or put the newest first."""
 
+    @property
+    def text(self) -> str:
+        """The question on one line."""
+        return " ".join(self.question.split())
+
+    @property
+    def day(self) -> date:
+        """The day it is asked on."""
+        return self.today or date.today()
+
 
 @dataclass(frozen=True)
-class Understood:
+class QueryUnderstanding:
     """What a question was found to mean."""
 
     standalone: str
@@ -58,96 +65,133 @@ class Pipeline:
     """The stages between a question and its answer; any thread.
 
     Args:
-        read_first: how many of the candidates the reader reads.
+        candidates: passages retrieved for a question.
+        read_first: how many of them the reader reads.
         model: makes follow-ups stand alone; the rules do where it is None or fails.
-        writer: writes answers in prose; the sentences themselves answer where it is None.
+        generative: writes answers in prose; None where the sentences themselves answer.
     """
 
     retriever: Retriever
     reader: Reader
-    composer: Composer
+    selector: Selector
+    extractive: ExtractiveAnswerer
     candidates: int
     read_first: int
     model: LanguageModel | None = None
-    writer: Writer | None = None
+    generative: GenerativeAnswerer | None = None
 
-    def stream(self, asked: Asked) -> Iterator[Answer]:
-        """The answer as it grows; see `Assistant.stream`."""
+    def stream(self, request: AskRequest) -> Iterator[Answer]:
+        """The answer as it grows; the last one is complete and checked."""
         clock = Clock()
-        understood = self.understand(asked)
+        understanding = self._understand(request, clock)
         clock.lap("understanding")
-        query, candidates = understood.found or self.retriever.search(
-            understood.standalone, self.candidates, understood.within
+        query, candidates = understanding.found or self._search(
+            understanding.standalone, understanding.within, clock
         )
-        query = replace(query, text=asked.question)
-        clock.lap("retrieval")
-        read = candidates[: self.read_first]
-        if understood.newest_first or may_disagree(query.spelled):
-            read = with_versions(read)
-            candidates = (*read, *candidates[self.read_first :])
-        reading = self.reader.read(query, read)
-        clock.lap("reading")
-        compose = self.composer.compose if self.writer is None else self.writer.compose
-        for answer in compose(query, reading, candidates, understood.newest_first):
+        query = replace(query, text=request.text)
+        ranked = self._ranked(query, candidates, understanding.newest_first, clock)
+        selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
+        for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
-            yield _from(understood, answer).timed(**clock.laps)
-        if answer.answered and answer.generation is None:
-            # Sentences of articles, letter by letter: that they are is checked all the same.
-            checks = verify(answer.text, answer.citations)
-            clock.lap("verification")
-            yield _from(understood, replace(answer, checks=checks)).timed(**clock.laps)
+            yield _with(understanding, answer).timed(**clock.laps)
+            clock.resume()
 
-    def understand(self, asked: Asked) -> Understood:
-        """What a question means: in its conversation, and of which time it speaks.
+    def understand(self, request: AskRequest) -> QueryUnderstanding:
+        """What a question means: in its conversation, and of which time it speaks."""
+        return self._understand(request, Clock())
+
+    # ---- understanding ----------------------------------------------------------------------
+
+    def _understand(self, request: AskRequest, clock: "Clock") -> QueryUnderstanding:
+        """See `understand`.
 
         The time narrows only where the articles of that time answer: one published later may well
         say what happened then.
         """
-        standalone, found = self._standalone(asked)
-        latest = asked.narrow and asks_for_latest(standalone)
-        span = timespan_of(standalone, asked.today or date.today()) if asked.narrow else None
+        standalone, found = self._contextualised(request, clock)
+        latest = request.narrow and asks_for_latest(standalone)
+        span = timespan_of(standalone, request.day) if request.narrow else None
         if span is not None:
-            within = asked.within.narrowed(*(str(d) if d else None for d in span.days))
-            narrowed = self._found_within(standalone, span.words, within)
+            within = request.within.narrowed(*(str(d) if d else None for d in span.days))
+            narrowed = self._found_within(standalone, span.words, within, clock)
             if narrowed is not None:
-                return Understood(standalone, within, span.words, latest, narrowed)
-        return Understood(standalone, asked.within, "", latest, found)
+                return QueryUnderstanding(standalone, within, span.words, latest, narrowed)
+        return QueryUnderstanding(standalone, request.within, "", latest, found)
 
-    def _found_within(self, question: str, time: str, within: Filter) -> Found | None:
+    def _contextualised(self, request: AskRequest, clock: "Clock") -> tuple[str, Found | None]:
+        """The question so that it stands alone, and what was found for it if that was searched."""
+        question, turns = request.text, request.turns
+        rewrites = followups.candidate_rewrites(question, turns) if turns else (question,)
+        if len(rewrites) == 1:
+            return question, None
+        if self.model is not None:
+            talk = [(turn.question, turn.answer) for turn in turns]
+            rewritten = followups.rewrite(self.model, question, talk)
+            if rewritten:
+                return rewritten, None
+        found = [self._search(one, request.within, clock) for one in rewrites]
+        chosen = followups.choose(rewrites, [self._confidence(*one, clock) for one in found])
+        return rewrites[chosen], found[chosen]
+
+    def _found_within(
+        self, question: str, time: str, within: Filter, clock: "Clock"
+    ) -> Found | None:
         """What the articles of a time answer; None where they do not.
 
         Asked without the words for the time, too: articles do not say when they were published.
         """
         for text in (question, " ".join(question.replace(time, " ").split())):
-            found = self.retriever.search(text, self.candidates, within)
-            if found[1] and self._confidence(*found) >= self.composer.threshold:
+            found = self._search(text, within, clock)
+            if found[1] and self._confidence(*found, clock) >= self.selector.threshold:
                 return found
         return None
 
-    def _standalone(self, asked: Asked) -> tuple[str, Found | None]:
-        """What the question means, and what was found for it if that was looked for."""
-        question, turns = asked.question, asked.turns
-        readings = followups.readings(question, turns)
-        if len(readings) == 1:
-            return question, None
-        if self.model is not None:
-            talk = [(turn.question, turn.answer) for turn in turns]
-            rewritten = rewrite(self.model, question, talk)
-            if rewritten:
-                return rewritten, None
-        found = [self.retriever.search(one, self.candidates, asked.within) for one in readings]
-        chosen = followups.choose(readings, [self._confidence(*one) for one in found])
-        return readings[chosen], found[chosen]
+    # ---- the stages -------------------------------------------------------------------------
 
-    def _confidence(self, query: Query, candidates: Sequence[ScoredPassage]) -> float:
-        return self.reader.read(query, candidates[:JUDGED]).confidence
+    def _search(self, question: str, within: Filter, clock: "Clock") -> Found:
+        clock.lap("understanding")
+        found = self.retriever.search(question, self.candidates, within)
+        clock.lap("retrieval")
+        return found
+
+    def _confidence(
+        self, query: Query, candidates: Sequence[ScoredPassage], clock: "Clock"
+    ) -> float:
+        result = self.reader.read(query, candidates[:JUDGED])
+        clock.lap("reading")
+        return result.confidence
+
+    def _ranked(
+        self,
+        query: Query,
+        candidates: Sequence[ScoredPassage],
+        newest_first: bool,
+        clock: "Clock",
+    ) -> Ranked:
+        """The candidates after reading; of questions whose answer changes, with their versions."""
+        read, rest = candidates[: self.read_first], candidates[self.read_first :]
+        if newest_first or may_disagree(query.spelled):
+            read = with_versions(read)
+        result = self.reader.read(query, read)
+        clock.lap("reading")
+        return rank(result, (*read, *rest))
+
+    def _compose(
+        self, query: Query, ranked: Ranked, selection: Selection | None, today: date
+    ) -> Iterator[Answer]:
+        if selection is None:
+            yield self.extractive.refusal(query, ranked)
+        elif self.generative is None:
+            yield from self.extractive.answer(query, ranked, selection)
+        else:
+            yield from self.generative.answer(query, ranked, selection, today)
 
 
-def _from(understood: Understood, answer: Answer) -> Answer:
+def _with(understanding: QueryUnderstanding, answer: Answer) -> Answer:
     """The answer with what was understood, the words for the time included."""
-    period = understood.period
-    standalone = understood.standalone if period else answer.standalone
-    return replace(answer, within=understood.within, period=period, standalone=standalone)
+    period = understanding.period
+    standalone = understanding.standalone if period else answer.standalone
+    return replace(answer, within=understanding.within, period=period, standalone=standalone)
 
 
 class Clock:
@@ -158,15 +202,11 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Ends a stage; a stage that ends again grows."""
+        """Adds the time since the last call to a stage."""
         now = time.perf_counter()
         self.laps[stage] = self.laps.get(stage, 0.0) + now - self._last
         self._last = now
 
-
-def reply(question: str) -> Answer | None:
-    """The answer to what needs no search: nothing at all, a greeting, thanks."""
-    if not any(character.isalnum() for character in question):
-        return extractive.say(question, extractive.EMPTY_QUESTION)
-    topic = followups.small_talk(question)
-    return None if topic is None else extractive.say(question, extractive.SMALL_TALK[topic])
+    def resume(self) -> None:
+        """Leaves out the time since the last call: whoever reads the answer took it."""
+        self._last = time.perf_counter()

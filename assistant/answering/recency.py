@@ -1,6 +1,5 @@
-"""The order of time among articles: what is newest, and whether a question asks for that."""
+"""The order of time among articles: which is the newest, and which copies are later versions."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,31 +8,8 @@ from assistant.schema import Article, Evidence, ScoredPassage
 from assistant.text.names import Vocabulary, vocabulary
 from assistant.text.tokens import content_words, words
 
-_QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|«[^»]*»|‘[^’]*’|(?<!\w)'[^']*'(?!\w)")
-_LATEST = re.compile(
-    r"(?<!\bat the )\blatest\b(?! (?:possible|the|that|it|he|she|they|we|you|a|date|by)\b)"
-    r"|\b(?:most recent(?:ly)?|newest|up[- ]to[- ]date|so far|to date|currently|right now"
-    r"|at present|at the moment|as things stand)\b"
-    r"|(?:\b(?:the|is|are|its|his|her|their|whose)|[’']s?) current\b"
-    r"(?! (?:of|in|through|affairs|flows?|account)\b)"
-    r"|(?<!until )(?<!till )(?<!by )(?<!from )(?<!just )\bnow\b(?![-–]| (?:that|defunct|closed)\b)"
-    r"|(?-i:\btoday\b)"  # "USA TODAY" and "Russia Today" are names
-    r"|\b(?:did|do|does|was|were|is|has|have|had|who|what|when|where)\b[^?.]{0,80}"
-    r"\blast (?:say|said|tell|told|speak|spoke|spoken|seen|heard|reported?|updated?|announced?)\b",
-    re.IGNORECASE,
-)
-
-
 MOST_VERSIONS = 8
 """Copies that are read beside the candidates: a third more to read than without."""
-
-
-def asks_for_latest(question: str) -> bool:
-    """Whether a question asks how things stand now: "the latest", "currently", "who is now".
-
-    What is quoted in it does not count, nor "the last war", "until now" or "at the latest".
-    """
-    return _LATEST.search(_QUOTED.sub(" ", question)) is not None
 
 
 def with_versions(candidates: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:

@@ -1,25 +1,22 @@
 """What the command line prints: plans, progress, answers as they grow, JSON."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from assistant.corpus.plan import ChangeKind, Plan
     from assistant.schema import Answer, Progress
-
 
 MOST_LINES = 100
 """Changes of one kind that are listed."""
 
 
-def print_plan(plan: "Plan", as_json: bool) -> None:
-    """What a sync or an import did, and its summary."""
+def print_plan(plan: "Plan", *, as_json: bool = False) -> None:
+    """Prints what a sync or an import did, or will do, and its summary."""
     if as_json:
         print_json(_plan_as_json(plan))
         return
@@ -28,8 +25,8 @@ def print_plan(plan: "Plan", as_json: bool) -> None:
         click.echo(plan.summary())
 
 
-def print_event(plan: "Plan", as_json: bool) -> None:
-    """What happened while something is followed: lines, or one line of JSON."""
+def print_event(plan: "Plan", *, as_json: bool = False) -> None:
+    """Prints what happened while something is followed: lines, or one line of JSON."""
     if as_json:
         click.echo(json.dumps(_plan_as_json(plan), ensure_ascii=False))
     else:
@@ -47,12 +44,12 @@ def _print_changes(plan: "Plan") -> None:
 
 
 def print_likenesses(plan: "Plan") -> None:
-    """The articles that are nearly the same as others."""
+    """Prints which articles are near-duplicates of others."""
     _print_lines([f"copy      {line}" for line in plan.likenesses], "copy     ")
 
 
-def _print_lines(lines: "Sequence[str]", kind: str, err: bool = False) -> None:
-    """Lines of one kind; of very many the first."""
+def _print_lines(lines: Sequence[str], kind: str, *, err: bool = False) -> None:
+    """Prints the lines of one kind; of very many, the first."""
     for line in lines[:MOST_LINES]:
         click.echo(line, err=err)
     if len(lines) > MOST_LINES:
@@ -77,11 +74,12 @@ def _plan_as_json(plan: "Plan") -> dict[str, Any]:
 
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-"""The remaining time is that of the share of the work: a long article takes longer than a note."""
+"""The remaining time follows the share of the work: a long article takes longer than a note."""
 
 
 @contextmanager
 def progress_bar() -> "Iterator[Callable[[Progress], None]]":
+    """A function that shows progress as a bar, with its speed and the remaining time."""
     from tqdm import tqdm
 
     # It appears with the first progress: a sync with nothing to do draws nothing.
@@ -95,7 +93,7 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
         share = progress.share
         share = progress.done / max(progress.total, 1) if share is None else share
         counted = f"{progress.done}/{progress.total} {progress.unit}"
-        if (since := progress.done - begun[-1]) > 0:  # what was done before it has no time
+        if (since := progress.done - begun[-1]) > 0:  # earlier work was not timed here
             counted += f", {since / max(bars[-1].format_dict['elapsed'], 1e-3):,.1f} a second"
         bars[-1].set_description_str(counted, refresh=False)
         bars[-1].update(share - bars[-1].n)
@@ -108,10 +106,12 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
 
 
 def print_waiting(message: str) -> None:
+    """Prints what is waited for; the next message overwrites it."""
     click.echo(f"\r{message}", err=True, nl=False)
 
 
 def print_failures(plan: "Plan") -> None:
+    """Prints on standard error why files failed."""
     lines = [f"failed    {change.error}" for change in plan.failures]
     _print_lines(lines, "failed   ", err=True)
 
@@ -121,7 +121,7 @@ def print_json(value: object) -> None:
 
 
 def print_growing(answers: "Iterator[Answer]") -> "Answer":
-    """Prints an answer as it grows; anew from its beginning where it turns out to be another."""
+    """Prints an answer as it grows, and anew where its beginning changes; returns the last."""
     printed = ""
     for answer in answers:
         if not answer.text.startswith(printed):
@@ -133,7 +133,27 @@ def print_growing(answers: "Iterator[Answer]") -> "Answer":
     return answer
 
 
-def remarks(answer: "Answer") -> Iterator[str]:
+def print_sources(answer: "Answer") -> None:
+    """Prints what belongs to an answer below its text: remarks, doubts, and its sources."""
+    for remark in _remarks(answer):
+        click.echo(f"\n{remark}")
+    for check in answer.checks:
+        if check.reasons and answer.generation is not None:
+            said = " ".join(answer.text[check.start : check.end].split())
+            click.echo(f"\n{check.verdict}: {said}\n    {'; '.join(check.reasons)}")
+    if answer.citations:
+        click.echo("\nSources" if answer.answered else "\nNearest passages")
+    for citation in answer.citations:
+        where = ", ".join(filter(None, (citation.source, citation.published, citation.url)))
+        click.echo(f"[{citation.number}] {citation.title}{f' ({where})' if where else ''}")
+        click.echo(f"    {citation.article_id} {citation.start}-{citation.end}")
+        if citation.also:
+            click.echo(f"    also published by {citation.also_published_by}")
+        if not answer.answered:
+            click.echo(f"    {' '.join(citation.quote.split())}")
+
+
+def _remarks(answer: "Answer") -> Iterator[str]:
     """What a person should know about an answer, a sentence each."""
     yield from (disagreement.summary() for disagreement in answer.disagreements)
     if answer.newest_first:

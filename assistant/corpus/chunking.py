@@ -27,7 +27,7 @@ def cut_passages(article: Article, max_words: int) -> list[Passage]:
 
 
 def heading_of(article: Article) -> str:
-    """What a passage's embedding and lexical search should know of its article."""
+    """Title, outlet and date, which embedding and lexical search see of a passage's article."""
     outlet = ", ".join(filter(None, (article.source, article.published)))
     return f"{article.title} — {outlet}" if outlet else article.title
 
@@ -56,6 +56,6 @@ def _gather(text: str, max_words: int) -> Iterator[Span]:
 
 
 def _words(text: str, span: Span) -> int:
-    """Words of a sentence; a run of other signs without spaces counts one per 16 characters."""
+    """Words of a sentence; one per 16 characters in a run of other signs without spaces."""
     start, end = span
     return max(count_words(text[start:end]), (end - start) // 16)

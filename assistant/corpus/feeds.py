@@ -1,283 +1,180 @@
-"""Feeds that were asked: what is known about each, kept in the store, and what is new in them.
+"""Feeds, followed until somebody stops it.
 
-What a feed lists is noted before any of it is fetched, and crossed off one by one as it is added:
-a crash in between neither loses an article nor has one fetched twice.
+What the web needs is imported on use: most people add files, and it takes a tenth of a second.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from urllib.parse import urldefrag, urlsplit
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from assistant.corpus.incoming import Incoming, Limits, from_page, getter, version_of
-from assistant.errors import ArticleError
-from assistant.sources.remote.feed import (
-    INTERVAL,
-    Entry,
-    Politeness,
-    Poll,
-    discover_feeds,
-    is_feed,
-    new_entries,
-    poll,
-)
-from assistant.sources.remote.fetch import Fetched, StatusError, UnreachableError
-from assistant.store.store import Store
+from assistant.corpus.ingestion import Ingestion
+from assistant.corpus.pace import Pace
+from assistant.corpus.plan import Change, Plan, failed
+from assistant.errors import ArticleError, SettingsError, Stopped
 
-TRIES = 3
-"""How often an article is fetched that cannot be read. Any reason may pass: pages are listed before
-they are there, and get their text later."""
+if TYPE_CHECKING:
+    from assistant.corpus.subscriptions import Subscription
 
-VERSIONS = 5
-"""Of an article, that are remembered."""
+SHORTEST = 5 * 60.0
+"""Seconds between two requests to a feed, however often a person wants it asked."""
 
-_WEEK = 7 * 24 * 3600.0
+_NAP = 60.0
+"""Longest wait for a feed to be due, in seconds: a laptop's sleep is not counted as waiting."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """An article that a feed has listed and that is not in the corpus yet, or has changed."""
+class FeedSummary:
+    """What a list of feeds shows."""
 
     url: str
-    published: str | None = None
-    """As the feed says it."""
-    tries: int = 0
-    not_before: float = 0.0
-    """Seconds since the epoch."""
-    changed: bool = False
-    """The corpus has it, and the feed says that it has changed since."""
+    followed: bool
+    """False where it was only read, by `add`."""
+    next_time: float
+    """When it may be asked again, in seconds since the epoch."""
+    problem: str
+    """Why it cannot be read, with the remedy; "" when it can."""
+    waiting: int
+    """Articles that it has listed and that could not be fetched yet."""
 
 
-@dataclass(frozen=True)
-class Subscription:
-    """A feed, as far as it is known."""
+def feeds(ingestion: Ingestion) -> list[FeedSummary]:
+    """The feeds that were added or followed, by address."""
+    from assistant.corpus.subscriptions import Subscriptions
 
-    url: str
-    followed: bool = False
-    poll: Poll = Poll()
-    wanted: tuple[Wanted, ...] = ()
-    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """`version_of` the files that each of its articles was fetched as, by address."""
-
-    @property
-    def next_time(self) -> float:
-        """When the feed, or an article that it listed, may be asked for: seconds since the epoch;
-        0 for at once.
-        """
-        # While the feed itself does not answer, its articles are not tried in vain.
-        articles = () if self.poll.failures else self.wanted
-        return min((self.poll.next_time, *(wanted.not_before for wanted in articles)))
-
-    def to_json(self) -> str:
-        """The state as the store keeps it."""
-        wanted = [asdict(each) for each in self.wanted]
-        written = {url: those for url, those in self.written.items() if url in self.poll.seen}
-        return json.dumps({"poll": asdict(self.poll), "wanted": wanted, "written": written})
+    return [
+        FeedSummary(f.url, f.followed, f.next_time, f.poll.problem, len(f.wanted))
+        for f in Subscriptions(ingestion.index.store).all().values()
+    ]
 
 
-def _from_json(url: str, followed: bool, state: str) -> Subscription:
-    kept = json.loads(state)
-    seen = kept["poll"]["seen"]
-    if isinstance(seen, list):  # until 2026-11-25 the addresses alone
-        seen = dict.fromkeys(seen, "")
-    polled = Poll(**kept["poll"] | {"seen": seen})
-    wanted = tuple(Wanted(**each) for each in kept["wanted"])
-    written = {address: tuple(those) for address, those in kept.get("written", {}).items()}
-    return Subscription(url, followed, polled, wanted, written)
-
-
-def known_feeds(store: Store) -> dict[str, Subscription]:
-    """The feeds that were asked, by address."""
-    rows = store.rows("SELECT url, followed, state FROM feeds ORDER BY url")
-    return {url: _from_json(url, bool(followed), state) for url, followed, state in rows}
-
-
-def follow_feed(store: Store, url: str, followed: bool) -> bool:
-    """Notes whether a feed is followed; False if there is no such feed."""
-    with store.transaction() as connection:
-        change = "UPDATE feeds SET followed = ? WHERE url = ?"
-        return connection.execute(change, (followed, url)).rowcount > 0
-
-
-class Subscriptions:
-    """The feeds of one store; for one thread, which is not the writer while pages are fetched.
-
-    Args:
-        clock: seconds since the epoch.
-        sleep: waits for so many seconds.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        limits: Limits,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] | None = None,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        sleep = sleep or time.sleep
-        self._get = getter(limits)
-        self._polite = self._on_the_web = Politeness(self._get, clock=clock, sleep=sleep)
-        if limits.allow_private:
-            # What a public feed links to may not lie in one's own network.
-            public = getter(replace(limits, allow_private=False))
-            self._on_the_web = Politeness(public, clock=clock, sleep=sleep)
-
-    def all(self) -> dict[str, Subscription]:
-        """The feeds that are known, by address."""
-        return known_feeds(self._store)
-
-    def mark(self, url: str, *, followed: bool) -> None:
-        """Notes whether a feed is followed."""
-        follow_feed(self._store, url, followed)
-
-    # ---- what a feed lists ------------------------------------------------------------------
-
-    def look(self, url: str) -> Incoming | Subscription:
-        """What is at an address that a person gave: an article, or a feed and what is new in it.
-
-        Raises:
-            ArticleError: it cannot be fetched, or is neither.
-        """
-        url = urldefrag(url).url
-        known = self.all().get(url, Subscription(url))
-        page = self._get(url, etag=known.poll.etag, modified=known.poll.modified)
-        return self._answered(known, page) if _feed_or_same(page) else from_page(page)
-
-    def find(self, url: str, every: float = INTERVAL) -> Subscription:
-        """The feed at an address, or the one that the page there names, with what is new in it.
-
-        Raises:
-            ArticleError: it cannot be fetched, or is neither a feed nor a page that names one.
-        """
-        known = self.all()
-        url = urldefrag(url).url
-        if url in known:
-            return known[url]
-        page = self._polite.get(url)
-        if _feed_or_same(page):
-            return self._answered(Subscription(url), page, every)
-        named = _named_feed(page)
-        if named in known:
-            return known[named]
-        polite = self._polite if page.private else self._on_the_web
-        return self._answered(Subscription(named), polite.get(named), every)
-
-    def poll(self, feed: Subscription, every: float) -> Subscription:
-        """The feed after it was asked, if it is due; `Poll.problem` tells what went wrong."""
-        entries, state = poll(feed.url, feed.poll, self._polite, clock=self._clock, every=every)
-        return self._keep(feed, state, entries)
-
-    def _answered(self, feed: Subscription, page: Fetched, every: float = INTERVAL) -> Subscription:
-        entries, state = new_entries(feed.poll, page, self._clock(), every=every)
-        return self._keep(feed, state, entries)
-
-    def _keep(self, feed: Subscription, state: Poll, entries: tuple[Entry, ...]) -> Subscription:
-        listed = (Wanted(e.url, e.published, changed=e.url in feed.poll.seen) for e in entries)
-        new = (each for each in listed if self._lacks(feed, each))
-        kept = replace(feed, poll=state, wanted=(*feed.wanted, *new))
-        self._note(kept)
-        return kept
-
-    def _note(self, feed: Subscription) -> None:
-        """Keeps the state of a feed; a new one is not followed."""
-        with self._store.transaction() as connection:
-            connection.execute(
-                """INSERT INTO feeds (url, followed, state) VALUES (?, 0, ?)
-                   ON CONFLICT (url) DO UPDATE SET state = excluded.state""",
-                (feed.url, feed.to_json()),
-            )
-
-    def _lacks(self, feed: Subscription, wanted: Wanted) -> bool:
-        """Whether the corpus has no such article; of one that has changed, whether it has it, from
-        this feed: what was removed stays away, and what a person added as it is.
-        """
-        find = "SELECT 1 FROM articles WHERE id = ?1 OR origin = ?1 LIMIT 1"  # the id is the url
-        has = bool(self._store.rows(find, (wanted.url,)))
-        return has and wanted.url in feed.written if wanted.changed else not has
-
-    # ---- its articles -----------------------------------------------------------------------
-
-    def fetch(
-        self, feed: Subscription, *, again: bool = False
-    ) -> Iterator[Incoming | ArticleError]:
-        """The articles that a feed has listed and that the corpus lacks, or has as they were before
-        they changed; one request a second.
-
-        One counts as added when the next is asked for. What fails is told at the first of its
-        `TRIES`, and tried again when the feed is asked again.
-
-        Args:
-            again: tries and tells also what failed before.
-        """
-        polite = self._polite if feed.poll.private else self._on_the_web
-        left_alone: dict[str, float] = {}
-        for wanted in feed.wanted:
-            host = urlsplit(wanted.url).netloc
-            if host in left_alone:
-                feed = self._cross_off(feed, wanted, replace(wanted, not_before=left_alone[host]))
-                continue
-            if not again and wanted.not_before > self._clock():
-                continue
-            try:
-                found = None
-                if self._lacks(feed, wanted):  # else it came by another feed, or was removed
-                    found = from_page(polite.get(wanted.url), wanted.published)
-                    before = feed.written[wanted.url] if wanted.changed else ()
-                    found = replace(found, origin=wanted.url, replaces=before)
-            except ArticleError as error:
-                until = self._until(feed, error)
-                if isinstance(error, UnreachableError) or _is_told_to_wait(error):
-                    left_alone[host] = until
-                if again or not wanted.tries:
-                    yield error
-                tried = replace(wanted, tries=wanted.tries + 1, not_before=until)
-                feed = self._cross_off(feed, wanted, tried if tried.tries < TRIES else None)
-                continue
-            if found is not None:
-                yield found
-                versions = (*feed.written.get(wanted.url, ()), version_of(found.content))
-                feed = replace(feed, written={**feed.written, wanted.url: versions[-VERSIONS:]})
-            feed = self._cross_off(feed, wanted, None)
-
-    def _until(self, feed: Subscription, error: ArticleError) -> float:
-        """When an article that failed is tried again."""
-        told = error.retry_after if isinstance(error, StatusError) else None
-        return max(feed.poll.next_time, self._clock() + min(told or 0.0, _WEEK))
-
-    def _cross_off(
-        self, feed: Subscription, wanted: Wanted, instead: Wanted | None
-    ) -> Subscription:
-        """The feed with another note about this article, or with none any more."""
-        kept = (instead if each is wanted else each for each in feed.wanted)
-        feed = replace(feed, wanted=tuple(filter(None, kept)))
-        self._note(feed)
-        return feed
-
-
-def _feed_or_same(page: Fetched) -> bool:
-    """Whether an answer is a feed, or says that a known feed is as it was."""
-    return page.not_modified or is_feed(page.content, page.content_type)
-
-
-def _is_told_to_wait(error: ArticleError) -> bool:
-    return isinstance(error, StatusError) and (error.status == 429 or bool(error.retry_after))
-
-
-def _named_feed(page: Fetched) -> str:
-    """The address of the one feed that a page names.
+def unfollow(ingestion: Ingestion, url: str) -> None:
+    """Notes that a feed is not followed any longer; its articles stay.
 
     Raises:
-        ArticleError: it names none, or several: the remedy lists them.
+        SettingsError: no feed with this address is known.
     """
-    named = discover_feeds(page.utf8(), page.final_url) if page.suffix.endswith("html") else ()
-    if not named:
-        remedy = "give the address of an RSS or Atom feed, or add it without --follow"
-        raise ArticleError(page.url, "is not a feed and names none", remedy)
-    if len(named) > 1:
-        remedy = f"follow one of them: {' '.join(named)}"
-        raise ArticleError(page.url, f"names {len(named)} feeds", remedy)
-    return named[0]
+    from assistant.corpus.subscriptions import Subscriptions
+
+    if not Subscriptions(ingestion.index.store).mark(url, followed=False):
+        raise SettingsError(url, "is no feed that is known", "`assistant feeds` lists them")
+
+
+def follow(ingestion: Ingestion, urls: Sequence[str], pace: Pace) -> Iterator[Plan]:
+    """Follows feeds: adds the articles that they list and the corpus lacks, as they come.
+
+    The state of each feed is kept: started again, it is asked when it is due, and only for changes.
+
+    Args:
+        urls: of feeds, or of pages that name one; those that were followed before, if none.
+
+    Yields:
+        A plan for each article and each failure. `Plan.notes` tell what is followed. A failure is
+        told once, until the feed has answered again. Ends when no feed is left.
+
+    Raises:
+        SettingsError: no feed was followed before, or `Pace.every` is less than five minutes.
+        CorpusError: an article's file cannot be written.
+        StoreError: the index cannot be used.
+    """
+    try:
+        yield from _Followed(ingestion, pace).run(urls)
+    except Stopped:
+        return
+
+
+class _Followed:
+    """The feeds that one call of `follow` follows."""
+
+    def __init__(self, ingestion: Ingestion, pace: Pace) -> None:
+        from assistant.corpus.feed_reader import FeedReader
+
+        if pace.every is not None and pace.every < SHORTEST:
+            problem = f"is less than {SHORTEST / 60:.0f} minutes"
+            subject = "the time between two questions to a feed"
+            raise SettingsError(subject, problem, "make it longer")
+        self.ingestion = ingestion
+        self.pace = pace
+        store, limits = ingestion.index.store, ingestion.limits
+        self.reader = FeedReader(store, limits, every=pace.every, clock=pace.clock, sleep=pace.wait)
+        self.subscriptions = self.reader.subscriptions
+        self.urls: set[str] = set()
+
+    def run(self, urls: Sequence[str]) -> Iterator[Plan]:
+        """Asks each feed when it is due, until none is left.
+
+        Raises:
+            Stopped: it is to end.
+        """
+        yield from self._begin(urls)
+        while True:
+            known = self.subscriptions.all()
+            left = [url for url in known if url in self.urls and known[url].followed]
+            if not left:
+                return
+            for url in left:
+                if known[url].next_time <= self.pace.clock():
+                    yield from self._ask(known[url])
+            known = self.subscriptions.all()
+            soonest = min(known[url].next_time for url in left)
+            self.pace.wait(min(max(soonest - self.pace.clock(), 1.0), _NAP))
+
+    def _begin(self, urls: Sequence[str]) -> Iterator[Plan]:
+        """Finds the feeds that are to be followed, and says which they are."""
+        if not urls:
+            urls = [url for url, feed in self.subscriptions.all().items() if feed.followed]
+            if not urls:
+                remedy = "`assistant add ADDRESS --follow` follows one"
+                raise SettingsError("feeds", "none is followed yet", remedy)
+        for url in urls:
+            self.pace.go_on()
+            try:
+                feed = self.reader.find(url)
+            except ArticleError as error:
+                yield Plan((failed(error),))
+                continue
+            self.subscriptions.mark(feed.url, followed=True)
+            self.urls.add(feed.url)
+            yield Plan((), (_introduction(url, feed, self.pace.clock()),))
+
+    def _ask(self, feed: "Subscription") -> Iterator[Plan]:
+        """Asks one feed, if it is due, and adds what it lists and the corpus lacks."""
+        before = feed.poll
+        if before.next_time <= self.pace.clock():
+            feed = self.reader.poll(feed)
+        after = feed.poll
+        if after.gone:
+            self.subscriptions.mark(feed.url, followed=False)
+            yield _failure(feed, "it is not followed any more")
+        elif after.problem and not before.problem:
+            yield _failure(feed, f"it is asked again {_time(after.next_time, self.pace.clock())}")
+        elif before.problem and not after.problem:
+            yield Plan((), (f"{feed.url} answers again",))
+        if after.problem:
+            return
+        for found in self.reader.fetch(feed):
+            if isinstance(found, ArticleError):
+                yield Plan((failed(found),))
+            else:
+                yield Plan((self.ingestion.add_one(found, self.pace.wait_for_writer),))
+            self.pace.go_on()
+
+
+def _introduction(url: str, feed: "Subscription", now: float) -> str:
+    named = "" if feed.url == url else f", which {url} names"
+    if feed.poll.problem:
+        return f"follows {feed.url}{named}, which failed: {feed.poll.problem}"
+    asked = f"; asked again {_time(feed.poll.next_time, now)}" if feed.poll.next_time > now else ""
+    return f"follows {feed.url}{named}{asked}"
+
+
+def _failure(feed: "Subscription", note: str) -> Plan:
+    change = Change("failed", feed.url, error=feed.poll.problem)
+    return Plan((change,), (f"{feed.url}: {note}",))
+
+
+def _time(moment: float, now: float) -> str:
+    """A time of the next days, in words: "at 14:05", "on 26 November at 14:05"."""
+    then = datetime.fromtimestamp(moment)
+    today = then.date() == datetime.fromtimestamp(now).date()
+    return f"{then:at %H:%M}" if today else f"on {then.day} {then:%B at %H:%M}"

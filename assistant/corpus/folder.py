@@ -1,4 +1,4 @@
-"""The folder of article files: the truth of content. Finds, reads, writes and sets files aside."""
+"""The folder of article files, the source of truth: finds, reads, writes, sets files aside."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from assistant.errors import ArticleError, CorpusError, os_errors, reason_of
@@ -28,13 +29,13 @@ class Found:
 
 
 def is_passed_over(name: str) -> bool:
-    """Whether a file or folder of this name is not looked at: hidden, or not whole yet."""
+    """Whether a file or folder of this name is ignored: it is hidden, or not whole yet."""
     saved_by_emacs = name.startswith("#") and name.endswith("#")
     return saved_by_emacs or name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)
 
 
 class Corpus:
-    """The article files below `root`; what `is_passed_over` is not looked at.
+    """The article files below `root`, without those that are `is_passed_over`.
 
     Args:
         max_bytes: larger files are refused by name.
@@ -45,11 +46,7 @@ class Corpus:
         self._max_bytes = max_bytes
 
     def require(self) -> None:
-        """Makes sure that the folder is there.
-
-        Raises:
-            CorpusError: it is not.
-        """
+        """Raises CorpusError where the folder does not exist."""
         if not self.root.is_dir():
             raise CorpusError(
                 self.root,
@@ -58,10 +55,11 @@ class Corpus:
             )
 
     def scan(self) -> tuple[list[Found], list[ArticleError]]:
-        """All files in path order, and what could not be looked into.
+        """All files in path order, and an error for each folder that cannot be read.
 
         Raises:
-            CorpusError: the folder itself is missing or closed: nothing in it counts as removed.
+            CorpusError: the folder itself is missing or cannot be read: nothing in it counts as
+                removed.
         """
         self.require()
         found: list[Found] = []
@@ -97,10 +95,10 @@ class Corpus:
         return Found(path.relative_to(self.root).as_posix(), stamp)
 
     def read(self, path: str) -> Article:
-        """The article in a file; its language is recognised where the file does not say it.
+        """The article in a file; its language is recognised where the file does not state it.
 
         Raises:
-            ArticleError: it cannot become one; names the file and the remedy.
+            ArticleError: the file cannot become an article; names the file and the remedy.
         """
         article = read_article(self.root / path, self.root, max_bytes=self._max_bytes)
         return replace(article, language=article.language or language_of(article.text))
@@ -113,19 +111,11 @@ class Corpus:
         """
         return read_content(self.root / path, self.root, max_bytes=self._max_bytes)
 
-    def read_elsewhere(self, path: Path) -> Article:
-        """The article in a file outside the corpus.
-
-        Raises:
-            ArticleError: it cannot become one.
-        """
-        return read_article(path, path.parent, max_bytes=self._max_bytes)
-
     def holds(self, path: Path) -> str | None:
-        """The relative path of a file that lies in the corpus already; None for any other.
+        """The relative path of a file that lies in the corpus; None for any other.
 
-        What `scan` passes over is not in it: uploads lie in the data folder, which is in the
-        corpus folder.
+        Files that `scan` passes over are not in it: uploads lie in the data folder, which lies in
+        the corpus folder.
         """
         try:
             inside = path.resolve().relative_to(self.root.resolve())
@@ -134,21 +124,21 @@ class Corpus:
         return None if any(map(is_passed_over, inside.parts)) else inside.as_posix()
 
     def free_path(self, wanted: str, taken: Iterable[str] = ()) -> str:
-        """`wanted`, or the same with a number where another file has that name, or is to have it.
+        """`wanted`, or the same with a number where another file has that name or will get it.
 
         Args:
             taken: paths of files that are not written yet.
         """
-        path = PurePosixPath(wanted)
         reserved = {other.casefold() for other in taken}  # to some disks A is a
-        for candidate in _numbered(path):
-            name = candidate.as_posix()
-            if name.casefold() not in reserved and not (self.root / candidate).exists():
-                return name
-        raise AssertionError("unreachable: the numbers do not end")
+        names = (path.as_posix() for path in _numbered(PurePosixPath(wanted)))
+        return next(
+            name
+            for name in names
+            if name.casefold() not in reserved and not (self.root / name).exists()
+        )
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes a file so that a crash leaves the old one or the new one, never a part.
+        """Writes a file; a crash leaves the old one or the new one, never a part.
 
         Raises:
             CorpusError: the disk is full, or writing is not allowed.
@@ -170,13 +160,13 @@ class Corpus:
             raise
 
     def write_all(self, contents: Mapping[str, bytes]) -> None:
-        """`write` for many files, by path, at once.
+        """Writes many files, by path.
 
-        Each waits for the disk; of 32 that wait together the disk makes few waits: 900 files a
-        second instead of 160 (ext4).
+        Each waits for the disk, which makes few waits of 32 at once: 900 files a second instead of
+        160 (ext4).
 
         Raises:
-            CorpusError: as `write`; some files are written then.
+            CorpusError: as `write`; some files are written by then.
         """
         if len(contents) == 1:
             self.write(*next(iter(contents.items())))
@@ -185,7 +175,7 @@ class Corpus:
             list(pool.map(self.write, contents.keys(), contents.values()))
 
     def take_back(self, path: str, before: bytes | None) -> None:
-        """Undoes a `write`: the file has the bytes that it had before, or is gone.
+        """Undoes a `write`: the file gets back the bytes that it had, or is deleted.
 
         Raises:
             CorpusError: writing is not allowed.
@@ -200,7 +190,7 @@ class Corpus:
                 target.parent.rmdir()
 
     def keep(self, path: str, folder: Path) -> Path:
-        """Copies a file into `folder` before it is written anew; returns the copy.
+        """Copies a file into `folder` before it is overwritten; returns the copy.
 
         Raises:
             CorpusError: copying is not allowed, or the disk is full.
@@ -229,7 +219,7 @@ class Corpus:
 
 
 def _aside(folder: Path, name: str) -> Path:
-    """A free name for a file that is set aside now."""
+    """A free path for a file that is set aside now."""
     wanted = PurePosixPath(f"{time.strftime('%Y%m%d-%H%M%S')}-{name}")
     free = (folder / candidate for candidate in _numbered(wanted))
     return next(target for target in free if not target.exists())
@@ -237,10 +227,7 @@ def _aside(folder: Path, name: str) -> Path:
 
 def _numbered(path: PurePosixPath) -> Iterator[PurePosixPath]:
     yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
+    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person adds, on its way into the corpus: files, folders, lists, archives, pages, feeds.
+"""Articles on their way into the corpus: out of files, folders, lists, archives and pages.
 
 Text and Markdown stay as they are; everything else becomes Markdown with front matter that a person
 can read and correct.
@@ -6,7 +6,7 @@ can read and correct.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from assistant.corpus.folder import is_passed_over
 from assistant.errors import ArticleError
 from assistant.schema import Article
+from assistant.settings import Settings
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
 from assistant.sources.filing import markdown_of, slug
 from assistant.sources.metadata import FiledArticle, canonical_url
-from assistant.store.store import RecordKey, Store
+from assistant.store.catalogue import Catalogue, RecordKey
 
 if TYPE_CHECKING:
     from assistant.sources.remote.fetch import Fetched
@@ -39,8 +40,8 @@ class Incoming:
     origin: str
     """Where it came from: a path, ``path#name`` of one of many, an address."""
     replaces: tuple[str, ...] = ()
-    """`version_of` the files that it may take the place of: another was corrected by a person. Any
-    file, if empty."""
+    """`version_of` the files that it may replace: any other was corrected by a person. It may
+    replace every file, if empty."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,21 @@ class Limits:
     allow_private: bool
     """Addresses of one's own network may be fetched."""
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those of the settings."""
+        return cls(
+            settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
+        )
+
 
 def version_of(content: bytes) -> str:
-    """What tells one state of a file from another."""
+    """The content hash of a file."""
     return blake2b(content, digest_size=16).hexdigest()
 
 
 def is_address(source: Path | str) -> bool:
-    """Whether it is to be fetched from the web."""
+    """Whether a source is to be fetched from the web."""
     return str(source).lower().startswith(("http://", "https://"))
 
 
@@ -121,20 +129,17 @@ def page_at(url: str, limits: Limits) -> Incoming:
 
 
 def getter(limits: Limits) -> "Callable[..., Fetched]":
-    """`fetch` within these limits."""
+    """The function `fetch`, within these limits."""
     from assistant.sources.remote.fetch import fetch
 
-    return partial(
-        fetch, max_bytes=limits.max_bytes, timeout=limits.timeout,
-        allow_private=limits.allow_private,
-    )  # fmt: skip
+    return partial(fetch, **asdict(limits))
 
 
 def from_page(page: "Fetched", published: str | None = None) -> Incoming:
     """The article of a page.
 
     Args:
-        published: what a feed says of it, for a page that does not say.
+        published: the date that a feed gives, for a page that gives none.
 
     Raises:
         ArticleError: the page holds no article; names its address.
@@ -157,8 +162,8 @@ def from_page(page: "Fetched", published: str | None = None) -> Incoming:
 
 
 def _own_address(stated: str | None, fetched: str) -> str | None:
-    """The address that a page gives as its own, if it is of the same site: another's article must
-    not be replaced by who only claims to be it.
+    """The address that a page gives as its own, if it is of the same site: a page that claims to be
+    another site's article must not replace that.
     """
     here = urlsplit(fetched).hostname or ""
     there = urlsplit(stated or "").hostname or ""
@@ -167,30 +172,30 @@ def _own_address(stated: str | None, fetched: str) -> str | None:
 
 
 class Places:
-    """Where incoming articles go: over their older version, or under a name that is free.
+    """Where incoming articles go: over their older version, or under a free name.
 
     Args:
-        store: what is indexed; asked for each article, since it may hold very many.
+        catalogue: what is indexed; asked for each article, since it may hold very many.
         taken: the paths that this import has written, which it does not write again.
     """
 
-    def __init__(self, store: Store, taken: set[str] | None = None) -> None:
-        self._store = store
+    def __init__(self, catalogue: Catalogue, taken: set[str] | None = None) -> None:
+        self._catalogue = catalogue
         self._by_digest: dict[str, tuple[str, str]] = {}
         self._by_origin: dict[str, str] = {}
         self._by_id: dict[str, str] = {}
         self._taken: set[str] = set() if taken is None else taken
 
     def same(self, incoming: Incoming) -> tuple[str, str] | None:
-        """Path and id of an article with the same content; None if there is none."""
+        """Path and id of an article with the same content, if there is one."""
         digest = incoming.article.digest
         if digest in self._by_digest:
             return self._by_digest[digest]
-        record = self._store.record(digest, "digest")
+        record = self._catalogue.record(digest, "digest")
         return (record.path, record.id) if record else None
 
     def older(self, incoming: Incoming) -> str | None:
-        """The path of its older version: it came from the same place, or has the same address."""
+        """The path of its older version, which has the same origin or the same address."""
         article = incoming.article
         found = self._path(self._by_origin, "origin", incoming.origin)
         if not found and article.url:
@@ -198,14 +203,14 @@ class Places:
         return None if found in self._taken else found
 
     def _path(self, put: dict[str, str], key: RecordKey, value: str) -> str | None:
-        """The path of what was put here, or else of what is indexed."""
+        """The path of what this import has put, or else of what is indexed."""
         if not value:
             return None
-        record = None if value in put else self._store.record(value, key)
+        record = None if value in put else self._catalogue.record(value, key)
         return record.path if record else put.get(value)
 
     def put(self, incoming: Incoming, path: str) -> None:
-        """Remembers that it went there, for what comes after it."""
+        """Remembers where an article went, for those after it."""
         article = incoming.article
         self._by_digest[article.digest] = path, article.url or path
         self._by_origin[incoming.origin] = path

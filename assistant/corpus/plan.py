@@ -1,15 +1,14 @@
-"""What the files of a corpus mean for its index: decided before anything is written."""
+"""What changes in the index for the files of a corpus: decided before anything is written."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from assistant.corpus.folder import Corpus, Found
 from assistant.errors import ArticleError
 from assistant.schema import Article, Copy
-from assistant.store.near_duplicates import Copies
-from assistant.store.store import Record
+from assistant.store.catalogue import Record
 
 KEPT_CHARACTERS = 10_000_000
 """Characters of articles that a plan holds; the rest are read a second time when they are indexed.
@@ -17,19 +16,20 @@ A character takes one to four bytes: the texts of 100,000 articles would need ha
 
 
 ChangeKind = Literal["new", "changed", "moved", "removed", "unchanged", "failed"]
+KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one file means for the index."""
+    """What changes in the index for one file."""
 
     kind: ChangeKind
     path: str
     article: Article | None = None
-    """The article to index, or None: of removed, unchanged and failed, and where there are too many
-    to hold them all: it is then read again when its turn comes."""
+    """The article to index. None where there is none, and where there are too many to hold them
+    all: it is then read again when its turn comes."""
     digest: str = ""
-    """Of the article that is to be indexed."""
+    """Content hash of the article to index."""
     article_id: str = ""
     previous_id: str = ""
     """The id it has in the index, where that differs or where it leaves the index."""
@@ -38,9 +38,14 @@ class Change:
     error: str = ""
     """Why it failed, with the remedy."""
     copies: tuple[Copy, ...] = ()
-    """Articles with nearly the same text that were there before it; known once it is indexed."""
+    """Near-duplicates that were indexed before it; known once it is indexed."""
     offered: str = ""
-    """Where it came from, of what is unchanged because it is there from somewhere else."""
+    """Where it was added from, if it is unchanged because it is there from somewhere else."""
+
+
+def failed(error: ArticleError) -> Change:
+    """The change for a file or address that cannot become an article."""
+    return Change("failed", error.subject, error=str(error))
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Plan:
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
-    """What a person should know besides, in sentences: that a feed has nothing new."""
+    """What else a person should know, in sentences: that a feed has nothing new."""
     lacking: int = 0
     """Passages that lack a vector of the embedding model that is to answer in place of another."""
 
@@ -64,14 +69,17 @@ class Plan:
 
     @property
     def likenesses(self) -> list[str]:
-        """A line for each article that is a copy of others: ``b.txt: nearly the same as a.txt``."""
-        near = [
+        """A line for each near-duplicate of other articles: ``b.txt: nearly the same as a.txt``."""
+        near_duplicates = [
             f"{change.path}: nearly the same as {', '.join(c.article_id for c in change.copies)}"
             for change in self.changes
             if change.copies
         ]
         offered = [change for change in self.changes if change.offered]
-        return [*near, *(f"{c.offered}: the same as {c.path}, not added again" for c in offered)]
+        return [
+            *near_duplicates,
+            *(f"{c.offered}: the same as {c.path}, not added again" for c in offered),
+        ]
 
     @property
     def failures(self) -> tuple[Change, ...]:
@@ -80,18 +88,13 @@ class Plan:
 
     def summary(self) -> str:
         """One line: ``2 new, 1 changed, 31 unchanged``."""
-        kinds: tuple[ChangeKind, ...] = (
-            "new",
-            "changed",
-            "moved",
-            "removed",
-            "unchanged",
-            "failed",
-        )
-        counts = [(len(self.of(kind)), kind) for kind in kinds]
+        counts = [(len(self.of(kind)), kind) for kind in KINDS]
         said = ", ".join(f"{count} {kind}" for count, kind in counts if count) or "no articles"
         another = f"; {self.lacking} passages to embed with another model"
         return said + another if self.lacking else said
+
+
+ShowPlan = Callable[[Plan], None]
 
 
 def decide(
@@ -99,23 +102,23 @@ def decide(
     records: Mapping[str, Record],
     recipe: str,
     only: Sequence[str] | None = None,
-    holder: Callable[[str], str | None] = lambda article_id: None,
+    holder: Callable[[str], str | None] = lambda _: None,
 ) -> Plan:
-    """What the files mean for an index that holds `records` (by path). Writes nothing.
+    """The plan for an index that holds `records` (by path). Writes nothing.
 
     A file that cannot be read is `failed` and its indexed version stays. A file that is missing
     is `removed`, unless a new file has its content: then it is `moved`.
 
     Args:
         recipe: how articles are cut now; articles indexed otherwise are `changed`.
-        only: looks at these paths alone, and finds nothing missing; `records` may be those of them.
-        holder: path of the article that has an id, for those that `records` lacks.
+        only: looks at no other paths, and finds nothing missing; `records` need not hold others.
+        holder: gives the path of the article with an id, or None, where `records` are not all.
     """
     found, closed = _found(corpus, only)
     paths = {file.path for file in found}
     missing = _Missing({} if only is not None else _missing(records, paths, closed))
     ids = {record.id: path for path, record in records.items() if path in paths}
-    changes = [Change("failed", error.subject, error=str(error)) for error in closed]
+    changes = [failed(error) for error in closed]
     room = KEPT_CHARACTERS
     for file in found:
         record = records.get(file.path)
@@ -126,7 +129,7 @@ def decide(
             article = corpus.read(file.path)
             _refuse_duplicate(article, ids.get(article.id) or holder(article.id))
         except ArticleError as error:
-            changes.append(Change("failed", file.path, error=str(error), stamp=file.stamp))
+            changes.append(replace(failed(error), path=file.path, stamp=file.stamp))
             continue
         ids[article.id] = file.path
         change = _compare(article, file, record, missing, recipe)
@@ -148,7 +151,7 @@ def _found(corpus: Corpus, only: Sequence[str] | None) -> tuple[list[Found], lis
 def _missing(
     records: Mapping[str, Record], paths: set[str], closed: Sequence[ArticleError]
 ) -> dict[str, Record]:
-    """The records whose file is gone; what lies in a closed folder is not known to be gone."""
+    """The records whose file is gone; files of a folder that cannot be read may still be there."""
     hidden = tuple(error.subject for error in closed)
     return {
         path: record
@@ -158,7 +161,7 @@ def _missing(
 
 
 class _Missing:
-    """Records whose file is gone, to be found by what the article says or is called."""
+    """Records whose file is gone, found by the content or the id of an article."""
 
     def __init__(self, records: dict[str, Record]) -> None:
         self.records = records
@@ -168,7 +171,7 @@ class _Missing:
                 self._like[key].append(path)
 
     def take(self, article: Article) -> Record | None:
-        """The record of an article that has another file now: it is missing no more."""
+        """The record of an article that has another file now; it no longer counts as missing."""
         for paths in (self._like[article.digest], self._like[article.id]):
             while paths:
                 found = self.records.pop(paths.pop(), None)
@@ -201,17 +204,10 @@ def _compare(
     old = missing.take(article)
     if old is not None:
         same = (old.digest, old.recipe) == (article.digest, recipe)
-        kind = _change("moved" if same else "changed", file, article.id)
-        return replace(kind, article=article, previous_id=old.id)
+        moved = _change("moved" if same else "changed", file, article.id)
+        return replace(moved, article=article, previous_id=old.id)
     return replace(_change("new", file, article.id), article=article)
 
 
-def _change(kind: str, file: Found, article_id: str) -> Change:
-    return Change(kind, file.path, article_id=article_id, stamp=file.stamp)  # type: ignore[arg-type]
-
-
-def likened(plan: Plan, copies: Copies) -> Plan:
-    """What was done, each article with the copies of it that were indexed before it."""
-    found = copies.before([change.article_id for change in plan.of("new", "changed")])
-    changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
-    return replace(plan, changes=tuple(changes))
+def _change(kind: ChangeKind, file: Found, article_id: str) -> Change:
+    return Change(kind, file.path, article_id=article_id, stamp=file.stamp)

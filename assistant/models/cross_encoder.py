@@ -1,4 +1,4 @@
-"""One forward pass over (question, passage): the only door to the trained reader's weights.
+"""The trained reader: one forward pass over a question and a passage.
 
 A pair is read as ``[CLS] question [SEP] heading passage [SEP]``. Token types are 0 in the question,
 1 in the rest, and 2 where the rest repeats a word piece of the question's content words: the model
@@ -8,12 +8,12 @@ al. 2017, "Reading Wikipedia to answer open-domain questions").
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int32]
 Scores = NDArray[np.float32]
+T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "weights"
 WEIGHTS = "reader.onnx"
@@ -112,12 +113,15 @@ class PairTokenizer:
 def _tokens(encoded: Encoding, text: str) -> Tokens:
     spans = np.array(encoded.offsets, dtype=np.int32).reshape(-1, 2)
     if not text.isascii():
-        # The tokenizer drops combining marks: those after a piece's last letter belong to it.
-        for row, end in enumerate(spans[:, 1].tolist()):
-            while end < len(text) and unicodedata.category(text[end]) == "Mn":
-                end += 1
-            spans[row, 1] = end
+        spans[:, 1] = [_with_marks(text, end) for end in spans[:, 1].tolist()]
     return Tokens(np.array(encoded.ids, dtype=np.int32), spans[:, 0], spans[:, 1])
+
+
+def _with_marks(text: str, end: int) -> int:
+    """The end of a piece with its last letter's combining marks, which the tokenizer drops."""
+    while end < len(text) and unicodedata.category(text[end]) == "Mn":
+        end += 1
+    return end
 
 
 def pad(pairs: Sequence[Pair]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -133,7 +137,7 @@ def pad(pairs: Sequence[Pair]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
 
 @dataclass(frozen=True)
 class PassageScores:
-    """What the model thinks of one passage; the last of its text is not scored if it is long."""
+    """The model's scores of one passage; the end of a long one is not read, so has none."""
 
     starts: Ids
     ends: Ids
@@ -141,7 +145,7 @@ class PassageScores:
     scores: Scores
     """Of each word piece to be the first of the answer, the last, and evidence: (pieces, 3)."""
     none: float
-    """The score of "no answer here", to compare with the first plus the last."""
+    """The score of "no answer here", comparable with the sum of a first and a last piece."""
     relevance: float
     """Logit that the passage answers."""
 
@@ -163,17 +167,17 @@ class PassageScores:
             return start, start, UNREAD
         first, last, score = best_span(scores[:, 0], scores[:, 1])
         starts, ends = self.starts[inside], self.ends[inside]
-        # One piece may reach over both ends of the sentence: a word of 1,000 characters is one.
+        # A piece may reach beyond both ends of the sentence: a word of 1,000 characters is one.
         low, high = max(start, int(starts[first])), min(end, int(ends[last]))
         return low, high, score - self.none
 
 
 UNREAD = -10.0
-"""Score of what the model did not see; about the lowest it gives to what it sees."""
+"""Score of what the model did not read; about the lowest that it gives to what it reads."""
 
 
 class CrossEncoder:
-    """The trained model, loaded at the first `read`; any thread.
+    """The trained model, loaded at the first `read`; any thread, several at once.
 
     Args:
         folder: where `WEIGHTS` and `TOKENIZER` lie.
@@ -215,19 +219,16 @@ class CrossEncoder:
 
     @property
     def _loaded(self) -> "tuple[InferenceSession, PairTokenizer]":
-        with self._lock:  # a cached property is not computed once by two threads
+        with self._lock:  # two threads at once would both compute a cached property
             return self._model
 
     @cached_property
     def _model(self) -> "tuple[InferenceSession, PairTokenizer]":
-        for name in (WEIGHTS, TOKENIZER):
-            if not (self._folder / name).is_file():
-                raise ModelError(
-                    str(self._folder / name),
-                    "a file of the reader is missing",
-                    "install the package again: `pip install --force-reinstall news-assistant`",
-                )
-        return _session(self._folder / WEIGHTS), _tokenizer(self._folder / TOKENIZER)
+        weights, tokenizer = self._folder / WEIGHTS, self._folder / TOKENIZER
+        for path in (weights, tokenizer):
+            if not path.is_file():
+                raise _unusable(path, "a file of the reader is missing")
+        return _opened(weights, _session), _opened(tokenizer, PairTokenizer)
 
 
 def _scores(pair: Pair, text: Tokens, scores: Scores, relevance: float) -> PassageScores:
@@ -237,14 +238,16 @@ def _scores(pair: Pair, text: Tokens, scores: Scores, relevance: float) -> Passa
     return PassageScores(starts, ends, scores[read], none, relevance)
 
 
-def _tokenizer(path: Path) -> PairTokenizer:
+def _opened(path: Path, load: Callable[[Path], T]) -> T:
     try:
-        return PairTokenizer(path)
-    except Exception as error:  # tokenizers raises nothing more special
-        raise ModelError(
-            str(path), f"the reader cannot be loaded ({error})",
-            "install the package again: `pip install --force-reinstall news-assistant`",
-        ) from error  # fmt: skip
+        return load(path)
+    except Exception as error:  # of tokenizers and onnxruntime, which have no public bases
+        raise _unusable(path, f"the reader cannot be loaded ({error})") from error
+
+
+def _unusable(path: Path, problem: str) -> ModelError:
+    remedy = "install the package again: `pip install --force-reinstall news-assistant`"
+    return ModelError(str(path), problem, remedy)
 
 
 def _session(path: Path) -> "InferenceSession":
@@ -252,18 +255,12 @@ def _session(path: Path) -> "InferenceSession":
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
-    # A thread that waits for the next product by spinning takes a core from whoever else asks.
+    # A thread that spins while it waits for its next product takes a core from other questions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     here = set(onnxruntime.get_available_providers())
     wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in here]
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=wanted)
-    except Exception as error:  # onnxruntime's errors share no public base
-        raise ModelError(
-            str(path), f"the reader cannot be loaded ({error})",
-            "install the package again: `pip install --force-reinstall news-assistant`",
-        ) from error  # fmt: skip
+    return onnxruntime.InferenceSession(str(path), options, providers=wanted)
 
 
 def best_span(
@@ -276,9 +273,7 @@ def best_span(
         end: the same to be the last.
     """
     total = start[:, None] + end[None, :]
-    allowed = np.triu(np.ones_like(total, dtype=bool)) & ~np.triu(
-        np.ones_like(total, dtype=bool), most
-    )
-    total = np.where(allowed, total, -np.inf)
+    spans = np.ones_like(total, dtype=bool)
+    total = np.where(np.triu(spans) & ~np.triu(spans, most), total, -np.inf)
     first, last = np.unravel_index(int(np.argmax(total)), total.shape)
     return int(first), int(last), float(total[first, last])

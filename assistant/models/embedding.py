@@ -1,4 +1,4 @@
-"""Texts to unit vectors."""
+"""Embedding models: texts to unit vectors."""
 
 import json
 import re
@@ -9,16 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from assistant.models.hub import (
-    Precision,
-    load_embedding_model,
-    model_folder,
-    one_thread,
-    utf8,
-)
+from assistant.models.hub import Precision, load_embedding_model, model_folder, one_thread, utf8
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -44,7 +37,7 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class QuestionEmbedder(Embedder, Protocol):
-    """An embedding model that reads questions otherwise than passages."""
+    """An embedding model that encodes questions differently from passages."""
 
     def encode_question(self, question: str) -> Vectors:
         """Its unit vector, shape (dimension,)."""
@@ -58,17 +51,17 @@ def encode_question(embedder: Embedder, question: str) -> Vectors:
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model, loaded when first used. Threads take turns.
+    """A sentence-transformers model, loaded when first used; any thread, one at a time.
 
     Models that were trained with words before questions and passages ("query: ", "passage: ") get
-    those that their `prompts` say, and E5 models, which say none, those of their card.
+    those of their `prompts`, and E5 models, which have none, those of their card.
 
     Args:
         name: a key of `PACKAGED`, a folder, or a name on a model hub. A hub model is downloaded by
             sentence-transformers when it is not in its cache, which the user asks for by naming it.
         precision: bfloat16 is 2.6 times as fast as float32 on CPUs with native support, with
             a cosine of 0.998 or better to the float32 vectors; ``auto`` takes it there.
-        download: False for a model that nobody asks for by name now: it is here, or fails.
+        download: False for a model that the user has not just named: it is here, or loading fails.
     """
 
     def __init__(self, name: str, precision: Precision = "auto", *, download: bool = True) -> None:
@@ -98,11 +91,11 @@ class SentenceEmbedder:
     def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
         with self._lock:
             if self._model is None:
-                self._model = _loaded(self.name, self.precision, self._download)
+                self._model = _loaded(self.name, self.precision, download=self._download)
             model = self._model
             encode = model.encode_query if role == "query" else model.encode_document
-            with one_thread(len(texts) == 1):
-                # The model's own encode sorts by length; a token's cost is then hardly padded.
+            with one_thread(wanted=len(texts) == 1):
+                # encode sorts by length itself, so that little of a batch is padding.
                 encoded = encode(
                     [utf8(text) for text in texts],
                     prompt=_prompt(model.prompts, role),
@@ -116,37 +109,10 @@ class SentenceEmbedder:
         return np.asarray(vectors / length, dtype=np.float32)
 
 
-class CachedEmbedder:
-    """Remembers the vectors of the texts encoded last; for texts that come again and again, and for
-    models that read questions as they read passages.
-
-    Args:
-        size: texts remembered; each takes about 2 kB.
-    """
-
-    def __init__(self, embedder: Embedder, size: int = 20_000) -> None:
-        self.fingerprint = embedder.fingerprint
-        self._embedder = embedder
-        self._vectors: LRUCache[str, Vectors] = LRUCache(size)
-        self._lock = Lock()
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """As `Embedder.encode`; only texts that are not remembered are encoded."""
-        with self._lock:
-            found = {text: self._vectors[text] for text in texts if text in self._vectors}
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
-        if missing:
-            new = dict(zip(missing, self._embedder.encode(missing), strict=True))
-            found.update(new)
-            with self._lock:
-                self._vectors.update(new)
-        return np.stack([found[text] for text in texts])
-
-
 def _prompt(prompts: Mapping[str, str | None], role: Role) -> str | None:
-    """What a model wants before such a text; None for a model that wants nothing anywhere.
+    """What a model wants before a text of this role; None for a model that wants nothing at all.
 
-    sentence-transformers' own choice takes "document", which it adds empty, before "passage".
+    sentence-transformers' own choice prefers "document", which it adds as empty, to "passage".
     """
     if not any(prompts.values()):
         return None
@@ -155,11 +121,11 @@ def _prompt(prompts: Mapping[str, str | None], role: Role) -> str | None:
 
 
 def _prompts_of(folder: Path) -> Mapping[str, str | None]:
-    """What a model in a folder wants before texts."""
+    """What a model in a folder wants before texts of each role."""
     try:
         config = json.loads((folder / "config_sentence_transformers.json").read_bytes())
         found = dict(config.get("prompts") or {})
-    except (OSError, ValueError, AttributeError, TypeError):  # none, or not what it should be
+    except (OSError, ValueError, AttributeError, TypeError):  # there is none, or it is malformed
         found = {}
     return found if any(found.values()) or not _is_e5(folder.name) else _E5_PROMPTS
 
@@ -185,7 +151,7 @@ def _fingerprint(name: str) -> str:
     return f"{Path(name).name}@{digest.hexdigest()}"
 
 
-def _loaded(name: str, precision: Precision, download: bool) -> "SentenceTransformer":
+def _loaded(name: str, precision: Precision, *, download: bool) -> "SentenceTransformer":
     model = load_embedding_model(name, precision, download=download)
     if _is_e5(name) and not any(model.prompts.values()):
         model.prompts = dict(_E5_PROMPTS)

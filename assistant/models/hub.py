@@ -1,7 +1,6 @@
-"""Models of sentence-transformers, loaded: packaged ones, those in a folder, those of a model hub.
+"""The adapter of sentence-transformers: loads packaged models, those in a folder, those of a hub.
 
-The only module that imports sentence-transformers, transformers and torch, and that at first use:
-it takes 3 to 5 seconds.
+sentence-transformers, transformers and torch are imported at first use: it takes 3 to 5 seconds.
 """
 
 import os
@@ -33,7 +32,7 @@ def model_folder(name: str) -> Path | None:
 
 
 def model_path(name: str) -> str:
-    """A name under which a process in another folder finds the same model."""
+    """The name by which a process in another folder finds the same model."""
     here = name and name not in PACKAGED and Path(name).is_dir()
     return str(Path(name).resolve()) if here else name
 
@@ -44,7 +43,7 @@ def load_embedding_model(
     """An embedding model.
 
     Args:
-        download: False for a model that nobody asks for by name now: it is here, or fails.
+        download: False for a model that the user has not just named: it is here, or loading fails.
 
     Raises:
         ModelError: it cannot be loaded.
@@ -73,8 +72,8 @@ def load_cross_encoder(
 
     Args:
         kind: what an error calls it.
-        setting: that names it.
-        sigmoid: its one number becomes a probability.
+        setting: the name of the setting that chooses it.
+        sigmoid: turn its one number into a probability.
 
     Raises:
         ModelError: it cannot be loaded.
@@ -96,8 +95,7 @@ def load_cross_encoder(
 
 def _set_offline(folder: Path | None) -> None:
     """Sets what must be set before the libraries are imported."""
-    if folder is not None:
-        # Nothing may look for updates of a model that is already here.
+    if folder is not None:  # no look-up for updates of a model that is already here
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -116,9 +114,9 @@ def _unloadable(name: str, kind: str, setting: str, error: Exception) -> ModelEr
 
 
 @contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
-    """Runs torch on one thread inside, if wanted: one question takes as long on one core as on two
-    (5 ms), and leaves the other to search.
+def one_thread(*, wanted: bool) -> Iterator[None]:
+    """Runs torch on one thread inside, if wanted: one question takes 5 ms on one core as on two,
+    and leaves the other to the search.
     """
     import torch
 
@@ -134,5 +132,5 @@ def one_thread(wanted: bool) -> Iterator[None]:
 
 
 def utf8(text: str) -> str:
-    """The text without lone surrogates, which tokenizers refuse."""
+    """The text with "?" for lone surrogates, which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode()

@@ -20,5 +20,5 @@ class LogisticModel:
         return np.asarray(1.0 / (1.0 + np.exp(-self.logits(features))), dtype=np.float64)
 
     def logits(self, features: Features) -> NDArray[np.float64]:
-        """Log odds, shape (rows,), of the same."""
+        """Log odds, shape (rows,), of features of the same shape."""
         return np.asarray(self.bias + features @ np.array(self.weights), dtype=np.float64)

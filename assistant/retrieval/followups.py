@@ -1,19 +1,23 @@
-"""Follow-ups to questions that stand alone, by rule; and what is said beside questions.
+"""Follow-ups to questions that stand alone: rewritten by a language model, or by rules.
 
-A follow-up leans on the talk: "and in May?", "what did he say?". The rules here only propose what
-it may mean, the question as typed first; which proposal is meant, retrieval and the reader decide,
-by how well each is answered. So a change of topic is not dragged back, and a rule may be wrong.
+A follow-up needs its context: "and in May?", "what did he say?". The rules only propose candidate
+rewrites, the question as typed first; which one is meant, retrieval and the reader decide, by how
+well each is answered. So a change of topic is not dragged back, and a rule may be wrong.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
+from assistant.errors import ModelError
+from assistant.models.llm.base import Completion, LanguageModel
+from assistant.models.llm.prompts import standalone
 from assistant.schema import Turn
+from assistant.text.dates import MONTHS
+from assistant.text.names import QUESTION_WORDS, name_phrases
 from assistant.text.tokens import STOP_WORDS, content_words, stem, words
 
 REMEMBERED = 10
-"""Last turns that a follow-up may lean on."""
+"""Last turns that a follow-up may refer to."""
 
 SAID, OLDER, FURTHER = 0.3, 0.9, 0.8
 """What a name in an answer counts against one in a question, one in a turn against the same in the
@@ -21,46 +25,14 @@ turn after it, and one against the name before it in its text: of a few values t
 nearest to what people write, by `python -m eval followups` (eval/LOG.md, 2026-11-25)."""
 
 CANDIDATES = 6
-"""Most readings of a follow-up that are searched for."""
+"""Most candidate rewrites of a follow-up that are searched for."""
 
 BARE = 0.05
 LOOSE = -0.1
 """Added to the confidence of the question as typed, which is meant if it is answered about as well,
-and of a reading with words of the talk behind it, which reads worse than the others."""
+and of a rewrite with words of the talk behind it, which reads worse than the others."""
 
-
-SmallTalk = Literal["greeting", "thanks", "farewell", "ability"]
-
-_SMALL_TALK: tuple[tuple[SmallTalk, str], ...] = (
-    (
-        "greeting",
-        r"(?:hi|hello|hey|hallo|greetings|good (?:morning|afternoon|evening|day))"
-        r"(?: (?:there|everyone|again|assistant))?(?:\W+how are you)?|how are you(?: today)?",
-    ),
-    (
-        "thanks",
-        r"(?:(?:ok|okay|great|good)\W+)?(?:many thanks|thanks|thank you|thx|cheers)"
-        r"(?: (?:a lot|so much|very much|again))?|ok|okay|great|perfect|nice|well done|good",
-    ),
-    ("farewell", r"bye(?:[ -]bye)?|goodbye|good night|see you(?: later)?"),
-    (
-        "ability",
-        r"help|(?:so )?(?:who|what) are you|what (?:can|do) (?:you|i) (?:do|ask)|what is this"
-        r"|how (?:do|does) (?:i use )?(?:this|it|you) ?(?:work)?|what do you know"
-        r"|can you help(?: me)?|what can i ask(?: you)?",
-    ),
-)
-
-
-def small_talk(question: str) -> SmallTalk | None:
-    """What kind of talk the whole of it is; None for a question about something."""
-    for topic, pattern in _SMALL_TALK:
-        if re.fullmatch(rf"\W*(?:{pattern})\W*", question, re.IGNORECASE):
-            return topic
-    return None
-
-
-# ---- what leans ---------------------------------------------------------------------------------
+# ---- whether a question needs its context -------------------------------------------------------
 
 _PEOPLE = re.compile(r"\b(he|she|him|her|his|hers|they|them|their|theirs)\b", re.IGNORECASE)
 _THAT = "|".join(
@@ -83,14 +55,10 @@ _OPENING = re.compile(
     r"(?:(?:what|how) about\b|what of\b)?[\s,]*",
     re.IGNORECASE,
 )
-_ASKING = frozenset(
-    "what who whom whose which when where why how since until much many long often far did does do "
-    "is are was were has have had can could will would should".split()
-)
 _WORD = re.compile(r"[\w’'-]+")
 
 
-def leans(question: str) -> bool:
+def needs_context(question: str) -> bool:
     """Whether a question may not be understood without those before it."""
     plain = _NO_REFERENCE.sub(" ", question)
     opened = _OPENING.match(question)
@@ -98,7 +66,7 @@ def leans(question: str) -> bool:
         _PEOPLE.search(plain)
         or _THINGS.search(plain)
         or (opened and opened.group().strip())
-        or (len(content_words(question)) <= 2 and not names_in(question))
+        or (len(content_words(question)) <= 2 and not name_phrases(question))
         or _definite(question)
     )
 
@@ -113,29 +81,7 @@ def _definite(question: str) -> list[str]:
     return [word for word in found if word not in STOP_WORDS]
 
 
-# ---- what it may lean on ------------------------------------------------------------------------
-
-_NAME = re.compile(
-    r"(?:[A-Z][\w’'-]*|(?<=[a-z] )\d[\w/-]*)"
-    r"(?: (?:of |of the |and the |for |on the )?(?:[A-Z][\w’'-]*|\d{1,4}(?=\W|$)))*"
-)
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
-
-
-def names_in(text: str) -> list[str]:
-    """Runs of capitalised words, with numbers among them, each once, in order of appearance."""
-    found: dict[str, None] = {}
-    for match in _NAME.finditer(text):
-        name = match.group()
-        while name and name.split()[0].lower() in STOP_WORDS | _ASKING:
-            name = name.partition(" ")[2]
-        name = re.sub(r"[’']s?$", "", name)
-        if name and not name.isdigit():
-            found.setdefault(name)
-    return list(found)
-
+# ---- candidate rewrites, by rule ----------------------------------------------------------------
 
 _VERB = re.compile(
     r"ed$|^(?:take|join|start|leave|begin|end|sign|give|get|make|say|tell|want|agree|accept|become|"
@@ -145,51 +91,50 @@ _VERB = re.compile(
 
 
 def _is_date(name: str) -> bool:
-    return name[0].isdigit() or name.split()[0] in _MONTHS
+    return name[0].isdigit() or name.split()[0] in MONTHS
 
 
 def _things_in(text: str) -> list[str]:
     """What a text names, with the noun that a name belongs to: "the Lachin corridor"."""
     found: dict[str, None] = {}
-    for name in names_in(text):
+    for name in name_phrases(text):
         if _is_date(name):
             continue
         noun = re.search(
             rf"\bthe (?:[a-z]+ )?{re.escape(name)} ([a-z][a-z-]+)(?: (?:of|in|between) [A-Z]\w+)?",
             text,
         )
-        if noun and noun[1] not in STOP_WORDS | _ASKING and not _VERB.search(noun[1]):
+        if noun and noun[1] not in STOP_WORDS | QUESTION_WORDS and not _VERB.search(noun[1]):
             found.setdefault(noun.group())
         article = re.search(rf"\bthe {re.escape(name)}\b", text)
         found.setdefault(f"the {name}" if article else name)
     return list(found)
 
 
-def readings(question: str, turns: Sequence[Turn]) -> tuple[str, ...]:
+def candidate_rewrites(question: str, turns: Sequence[Turn]) -> tuple[str, ...]:
     """What a question may mean after these turns, oldest first; the question as typed comes first.
 
-    Only that where it leans on nothing.
+    Only that where it needs no context.
     """
     found: dict[str, None] = {question: None}
-    if turns and leans(question):
-        for reading in _proposals(question.strip(), list(turns)[-REMEMBERED:]):
-            found.setdefault(" ".join(reading.split()))
+    if turns and needs_context(question):
+        for rewritten in _rewrites(question.strip(), list(turns)[-REMEMBERED:]):
+            found.setdefault(" ".join(rewritten.split()))
     return tuple(found)[:CANDIDATES]
 
 
-def choose(readings: Sequence[str], confidences: Sequence[float]) -> int:
-    """Which reading is meant: the one that is answered best.
+def choose(rewrites: Sequence[str], confidences: Sequence[float]) -> int:
+    """Which of the `candidate_rewrites` is meant: the one that is answered best.
 
     Args:
-        readings: as `readings` gives them.
         confidences: probability of each that the articles answer it.
     """
-    handicaps = [BARE] + [LOOSE if one.endswith(")?") else 0.0 for one in readings[1:]]
+    handicaps = [BARE] + [LOOSE if one.endswith(")?") else 0.0 for one in rewrites[1:]]
     scores = [c + handicap for c, handicap in zip(confidences, handicaps, strict=True)]
     return max(range(len(scores)), key=lambda i: scores[i])
 
 
-def _proposals(question: str, turns: list[Turn]) -> Iterator[str]:
+def _rewrites(question: str, turns: list[Turn]) -> Iterator[str]:
     last = turns[-1]
     yield from _in_parallel(question, last.question)
     yield from _replaced(question, turns)
@@ -205,13 +150,13 @@ def _in_parallel(question: str, before: str) -> Iterator[str]:
     rest = re.sub(r"^(?:in|for|from|to|with|by|at|on|of)\s+", "", rest)
     if not rest or not opened or not opened.group().strip():
         return
-    if len(rest.split()) > 4 or rest.split()[0].lower() in _ASKING:
+    if len(rest.split()) > 4 or rest.split()[0].lower() in QUESTION_WORDS:
         return
-    if len(rest.split()) > 1 and not names_in(f"a {rest}"):
+    if len(rest.split()) > 1 and not name_phrases(f"a {rest}"):
         return
-    for name in reversed(names_in(before)):
+    for name in reversed(name_phrases(before)):
         article = re.search(rf"\bthe {re.escape(name)}\b", before)
-        # "join the Kyrgyzstan" is no reading of "and Kyrgyzstan?" after "join the EAEU".
+        # "join the Kyrgyzstan" is no rewrite of "and Kyrgyzstan?" after "join the EAEU".
         if name.lower() in rest.lower() or bool(article) != rest.startswith("the "):
             continue
         if _is_date(name) == _is_date(rest):
@@ -262,11 +207,13 @@ def _salient(turns: Sequence[Turn], people: bool) -> list[str]:
 
 def _topic(turn: Turn) -> list[str]:
     """What a turn is about: the names and the other words of its question, names of its answer."""
-    names = names_in(turn.question)
+    names = name_phrases(turn.question)
     known = {word for name in names for word in name.split()}
-    asked = [w for w in _WORD.findall(turn.question) if w.lower() not in STOP_WORDS | _ASKING]
+    asked = [
+        w for w in _WORD.findall(turn.question) if w.lower() not in STOP_WORDS | QUESTION_WORDS
+    ]
     others = [word for word in asked if word not in known]
-    return [*names, *others, *names_in(turn.answer)[:2]]
+    return [*names, *others, *name_phrases(turn.answer)[:2]]
 
 
 def _appended(question: str, topic: Sequence[str]) -> str:
@@ -279,3 +226,39 @@ def _appended(question: str, topic: Sequence[str]) -> str:
             fresh.append(one)
             said |= own
     return f"{question.rstrip(' ?.!')} ({', '.join(fresh)})?" if fresh else question
+
+
+# ---- rewritten by a language model --------------------------------------------------------------
+
+_LABEL = re.compile(r"^(?:[\w-]+ ){0,2}question(?: to rewrite)?\s*:\s*", re.IGNORECASE)
+_ASKS = re.compile(r"[?？؟;՞][\"”’»)\s]*$")
+
+
+def rewrite(model: LanguageModel, question: str, turns: Sequence[tuple[str, str]]) -> str | None:
+    """The question so that it stands alone, in the model's words; None when they are of no use.
+
+    Args:
+        turns: earlier questions with their answers, oldest first.
+    """
+    longest = 3 * len(question) + 120
+    if not turns:
+        return None
+    try:
+        with Completion(model, standalone(question, turns)) as completion:
+            for _ in completion:
+                if len(completion.text) > 2 * longest:
+                    return None
+    except ModelError:
+        return None
+    return _as_question(completion.text, question, longest)
+
+
+def _as_question(text: str, asked: str, longest: int) -> str | None:
+    """What was written, if it is one line that asks, or tells what to do, as the question did."""
+    line = _LABEL.sub("", text.strip().strip("*")).strip(' \t"“”«»`*')
+    if "\n" in line or len(line) > longest or re.search(r"\[\d", line):
+        return None
+    if not any(character.isalnum() for character in line):
+        return None
+    tells = not _ASKS.search(asked) and asked.lower().split()[:1] == line.lower().split()[:1]
+    return line if tells or _ASKS.search(line) else None

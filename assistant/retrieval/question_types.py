@@ -28,6 +28,20 @@ _NO_ONE_HOLDER = re.compile(
     re.IGNORECASE,
 )
 
+_QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|«[^»]*»|‘[^’]*’|(?<!\w)'[^']*'(?!\w)")
+_LATEST = re.compile(
+    r"(?<!\bat the )\blatest\b(?! (?:possible|the|that|it|he|she|they|we|you|a|date|by)\b)"
+    r"|\b(?:most recent(?:ly)?|newest|up[- ]to[- ]date|so far|to date|currently|right now"
+    r"|at present|at the moment|as things stand)\b"
+    r"|(?:\b(?:the|is|are|its|his|her|their|whose)|[’']s?) current\b"
+    r"(?! (?:of|in|through|affairs|flows?|account)\b)"
+    r"|(?<!until )(?<!till )(?<!by )(?<!from )(?<!just )\bnow\b(?![-–]| (?:that|defunct|closed)\b)"
+    r"|(?-i:\btoday\b)"  # "USA TODAY" and "Russia Today" are names
+    r"|\b(?:did|do|does|was|were|is|has|have|had|who|what|when|where)\b[^?.]{0,80}"
+    r"\blast (?:say|said|tell|told|speak|spoke|spoken|seen|heard|reported?|updated?|announced?)\b",
+    re.IGNORECASE,
+)
+
 
 def wants_statement(question: str) -> bool:
     """Whether whole sentences answer: why something is, or what someone said about it.
@@ -53,3 +67,18 @@ def office_of(question: str) -> str:
     if match is None or _NO_ONE_HOLDER.search(question):
         return ""
     return match["office"].lower()
+
+
+def asks_for_latest(question: str) -> bool:
+    """Whether a question asks how things stand now: "the latest", "currently", "who is now".
+
+    What is quoted in it does not count, nor "the last war", "until now" or "at the latest".
+    """
+    return _LATEST.search(_QUOTED.sub(" ", question)) is not None
+
+
+def may_disagree(question: str) -> bool:
+    """Whether a number or the holder of an office answers: of nothing else it can be said surely
+    that two answers exclude each other.
+    """
+    return wants_number(question) or bool(office_of(question))

@@ -1,16 +1,17 @@
 """Misspelled words of a question: those that no article has, one letter from one that some have.
 
-The only door to rapidfuzz. Names are what people misspell, and a name that is not found takes the
-whole question with it: neither search knows "Galuzn".
+Names are what people misspell, and a misspelled name makes both searches miss: neither knows
+"Galuzn". The adapter of rapidfuzz.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from assistant.text.tokens import WORD, fold, stem
+from assistant.store.full_text import LexicalIndex
+from assistant.text.tokens import WORD, content_words, ending, fold, foreign_terms, stem
 
 MIN_LETTERS = 5
 """Shorter words are left alone: "Iran" is not a misspelled "Iraq"."""
@@ -61,3 +62,35 @@ def corrected(
         return right.get(stem_of(match.group()), match.group())
 
     return WORD.sub(replace, question)
+
+
+def correct_question(question: str, known: Mapping[str, str], lexical: LexicalIndex) -> str:
+    """The question with its misspelled words corrected to words that the articles have.
+
+    A word that is known in some language is not misspelled; the others are looked up among the
+    words of the language in which most of the question is known.
+
+    Args:
+        known: abbreviations, short to long form; the short ones are left alone.
+    """
+    short = {stem(form.lower()) for form in known}
+    read = {"en": {stem(word): word for word in content_words(question)}}
+    for language in lexical.languages():
+        read[language] = {t: fold(w) for t, w in foreign_terms(question, language).items()}
+    every = [term for some in read.values() for term in some]
+    counts = lexical.document_frequencies(every)
+    right = {word for some in read.values() for term, word in some.items() if counts[term]}
+    language = max(read, key=lambda one: sum(counts[term] > 0 for term in read[one]))
+    unknown = [s for s, word in read[language].items() if word not in right and s not in short]
+    if not unknown:
+        return question
+    if language == "en":
+        return corrected(question, unknown, lexical.vocabulary(), lexical.word_of)
+    end = ending(language)
+    return corrected(
+        question,
+        [term.removesuffix(end) for term in unknown],
+        lexical.vocabulary(end),
+        lambda known_stem: lexical.word_of(known_stem + end),
+        lambda word: next(iter(foreign_terms(word, language)), "").removesuffix(end),
+    )

@@ -2,24 +2,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from assistant.schema import Article
+from assistant.store.full_text import LexicalIndex
+from assistant.store.store import Store
+from assistant.text.names import names_of
+from assistant.text.speech import quoted_speakers
 
-_VERBS = "said|added|explained|emphasized|argued|stressed|warned|noted|pointed out"
-_SPEAKER = re.compile(
-    rf"[,.?!][”\"] (?:([A-Z][\w’'-]+) (?:{_VERBS})|(?:{_VERBS}) ([A-Z][\w’'-]+))\b"
-)
-"""Only beside a quotation: "the European Union said" speaks for nobody in particular."""
-_NAME = re.compile(r"\b(?:[A-Z][\w’'-]+|[A-Z]{2,})\b")
+SUGGEST_FROM = 200
+"""Newest articles that questions are made from."""
 
 
-def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> list[str]:
-    """Questions about who speaks in the articles, and about the names they spell out.
+def suggest(store: Store, lexical: LexicalIndex) -> list[str]:
+    """Questions about who speaks in the newest articles, and about the names that articles spell
+    out.
 
     At most three articles with speakers come first, then the long forms of abbreviations, most
     mentioned first, in the order in which the corpus would answer them best.
     """
+    newest = (store.article(found.id) for found in store.catalogue.articles(limit=SUGGEST_FROM))
+    articles, abbreviations = list(filter(None, newest)), lexical.abbreviations()
     spoken = [question for article in articles if (question := _about_a_speaker(article))]
     text = "\n".join(article.text for article in articles)
     mentioned = Counter({short: text.count(short) for short in abbreviations})
@@ -28,13 +30,12 @@ def suggest(articles: Sequence[Article], abbreviations: Mapping[str, str]) -> li
 
 
 def _about_a_speaker(article: Article) -> str | None:
-    found = (match.group(1) or match.group(2) for match in _SPEAKER.finditer(article.text))
-    speakers = Counter(found).most_common(1)
+    speakers = Counter(quoted_speakers(article.text)).most_common(1)
     if not speakers:
         return None
     speaker = speakers[0][0]
     near = re.findall(rf"[^.\n]*\b{re.escape(speaker)}\b[^.\n]*", article.text)
-    names = Counter(name for sentence in near for name in _NAME.findall(sentence[1:]))
+    names = Counter(word for s in near for name in names_of(s) for word in name.written)
     for name, _ in names.most_common():
         if name != speaker and name in article.title:
             return f"What did {speaker} say about {name}?"

@@ -9,21 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
-_SHORT = {name[:3]: number for number, name in enumerate(_MONTHS, start=1)} | {"sept": 9}
+from assistant.text.dates import MONTH, NTH, find_dates, month_number
+
 _NUMBERS = {
     "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
     "eight": 8, "nine": 9, "ten": 10, "couple of": 2, "few": 3,
 }  # fmt: skip
-_MONTH = "|".join([*_MONTHS, r"(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?"])
-_NTH = r"\d{1,2}(?:st|nd|rd|th)?"
 _DAY = (
-    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{_NTH} (?:of )?(?:{_MONTH})(?:,? \d{{4}})?"
-    rf"|(?:{_MONTH}) {_NTH}(?:,? \d{{4}})?(?!\d))"
+    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}{NTH} (?:of )?{MONTH}(?:,? \d{{4}})?"
+    rf"|{MONTH} \d{{1,2}}{NTH}(?:,? \d{{4}})?(?!\d))"
 )
-_POINT = rf"(?:{_DAY}|(?:{_MONTH})(?:,? (?:of )?\d{{4}})?|(?:19|20)\d{{2}})"
+_POINT = rf"(?:{_DAY}|{MONTH}(?:,? (?:of )?\d{{4}})?|(?:19|20)\d{{2}})"
 _AGO = rf"(?:\d{{1,3}}|{'|'.join(_NUMBERS)})"
 
 
@@ -120,7 +116,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
         (rf"\bfrom (?P<first>{_POINT}) (?:to|until|till) (?P<last>{_POINT})", _between),
         (rf"\b(?P<word>since|after|before|until|till|from) (?P<point>{_POINT})(?!\w)", _open),
         # "by May" may be by a person of that name.
-        (rf"\b(?P<word>by) (?P<point>{_DAY}|(?:{_MONTH}) \d{{4}}|(?:19|20)\d{{2}})(?!\w)", _open),
+        (rf"\b(?P<word>by) (?P<point>{_DAY}|{MONTH} \d{{4}}|(?:19|20)\d{{2}})(?!\w)", _open),
         (
             rf"\b(?P<word>since|after|before|until|till) (?:\w[\w’'-]* ){{1,5}}?(?:in|on|of) "
             rf"(?P<point>{_POINT})(?!\w)",
@@ -135,20 +131,18 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
 
 
 def _point(words: str, today: date) -> tuple[date, date] | None:
-    """First and last day of a day, a month or a year."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", words):
-        day = date.fromisoformat(words)
-        return day, day
-    year = re.search(r"\b(?:19|20)\d{2}\b", words)
-    name = re.search(r"[a-z]{3,}", re.sub(r"\b(?:of|st|nd|rd|th)\b", "", words.lower()))
-    if name is None:
-        return (date(int(year[0]), 1, 1), date(int(year[0]), 12, 31)) if year else None
-    month = _SHORT["sept" if name[0].startswith("sept") else name[0][:3]]
-    number = re.search(r"\b\d{1,2}(?=\D|$)", words.replace(year[0], "") if year else words)
+    """First and last day of a day, a month or a year; None for a day that no month has."""
+    found, _ = find_dates(words, any_case=True)
+    if found and found[0].text != words:
+        return None
+    month = found[0].month if found else month_number(words)
+    if month is None:
+        return date(int(words), 1, 1), date(int(words), 12, 31)
+    year, number = (found[0].year, found[0].day) if found else (None, None)
     if number is None:
-        start, end = _month(int(year[0]) if year else today.year, month)
+        start, end = _month(year or today.year, month)
         return (start, end) if year or start <= today else _month(today.year - 1, month)
-    day = date(int(year[0]) if year else today.year, month, int(number[0]))
+    day = date(year or today.year, month, number)
     if not year and day > today:
         day = day.replace(year=day.year - 1)
     return day, day

@@ -1,4 +1,4 @@
-"""What a person corrects about an article, written into its file, which is the truth.
+"""Corrections by a person, written into the file of the article: the source of truth.
 
 Of a text or Markdown file only the front matter is changed. Any other file becomes Markdown.
 """
@@ -23,9 +23,7 @@ from assistant.sources.metadata import (
 )
 
 Correction = str | tuple[str, ...]
-
-CORRECTABLE = ("title", "source", "authors", "published", "url", "language")
-"""The facts that can be corrected; `authors` is a tuple of names, the others are strings."""
+"""A new value of a fact: names for `authors`, a string for the others."""
 
 _TEXT = ("", ".txt", ".text")
 _EDITED = (*_TEXT, ".md", ".markdown")
@@ -34,44 +32,46 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True)
 class Corrected:
-    """The file of a corrected article."""
+    """A corrected article's file."""
 
     path: str
-    """Another, ending in ``.md``, where the old file was no text that a person can edit."""
+    """A new one, ending in ``.md``, if the old file was not a text that a person can edit."""
     content: bytes
     rewritten: bool
-    """More than the front matter is another: the old file is worth keeping."""
+    """More than the front matter has changed: the old file is worth keeping."""
 
 
 def correct_file(content: bytes, path: str, corrections: Mapping[str, Correction]) -> Corrected:
-    """The file of an article with these facts corrected; what it was, where nothing is.
+    """The file of an article with these facts corrected; unchanged if it states them already.
 
-    A text that is not UTF-8 becomes it.
+    A text that is not UTF-8 is converted to it.
 
     Args:
-        corrections: of `CORRECTABLE`; an empty value takes a fact away.
+        corrections: of title, source, authors, published, url and language; an empty value removes
+            a fact.
 
     Raises:
-        ArticleError: the date is none, the address is none, the language is no code, or the file
-            holds no article any more.
+        ArticleError: the date, the address or the language code is not valid, or the file no longer
+            holds an article.
     """
     article = cast(FiledArticle, parse_article(content, path))
+    checked = {key: _checked(key, value, path) for key, value in corrections.items()}
     wanted = {
         key: value
-        for key, value in _checked(corrections, path).items()
-        if value != (getattr(article, key) or ("" if key != "authors" else ()))
+        for key, value in checked.items()
+        if value != (getattr(article, key) or type(value)())
     }
     if not wanted:
-        return Corrected(path, content, False)
+        return Corrected(path, content, rewritten=False)
     rewritten = not _is_utf8(content)
     if PurePosixPath(path).suffix.lower() not in _EDITED:
-        # Its origin is itself: the file is set aside, and no longer there to be read.
+        # The file is set aside and cannot be read again, so it becomes its own origin.
         content = markdown_of(replace(article, origin=article.origin or path))
         path = PurePosixPath(path).with_suffix(".md").as_posix()
         rewritten = True
     changes = {k: list(v) if isinstance(v, tuple) else v for k, v in wanted.items()}
     if "published" in wanted:
-        changes["date_from"] = ""  # a person says so now
+        changes["date_from"] = ""  # now it rests on what the person says
     corrected = _changed(content, path, changes)
     if wanted.get("published") == "" and parse_article(corrected, path).published:
         corrected = _changed(content, path, changes | {"published": UNKNOWN})
@@ -86,35 +86,31 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _checked(corrections: Mapping[str, Correction], path: str) -> dict[str, Correction]:
-    """The corrections as they will be read again."""
-    checked: dict[str, Correction] = {}
-    for key, value in corrections.items():
-        if isinstance(value, tuple):
-            checked[key] = tuple(filter(None, (" ".join(name.split()) for name in value)))
-            continue
-        value = " ".join(value.split())
-        if key == "title":
-            value = value[:MAX_TITLE].rstrip()
-        elif key == "published":
-            value = published_date(value, path) or ""
-        elif key == "url":
-            value = canonical_url(value, path) or ""
-        elif key == "language" and value and not _LANGUAGE.fullmatch(value):
-            problem = f"its language is no code: {value[:40]!r}"
-            raise ArticleError(path, problem, "write it as en, de or zh, or leave it out")
-        checked[key] = value
-    return checked
+def _checked(key: str, value: Correction, path: str) -> Correction:
+    """A correction as it will be read back from the file."""
+    if isinstance(value, tuple):
+        return tuple(filter(None, (" ".join(name.split()) for name in value)))
+    line = " ".join(value.split())
+    if key == "title":
+        return line[:MAX_TITLE].rstrip()
+    if key == "published":
+        return published_date(line, path) or ""
+    if key == "url":
+        return canonical_url(line, path) or ""
+    if key == "language" and line and not _LANGUAGE.fullmatch(line):
+        problem = f"its language is no code: {line[:40]!r}"
+        raise ArticleError(path, problem, "write it as en, de or zh, or leave it out")
+    return line
 
 
 def _changed(content: bytes, path: str, changes: Mapping[str, str | list[str]]) -> bytes:
-    """The content with its front matter changed, and nothing else."""
+    """The content with only its front matter changed."""
     text = content.decode("utf-8") if _is_utf8(content) else decode(content, path)
     try:
         return change_front_matter(text, changes, path).encode()
     except ArticleError:
         if PurePosixPath(path).suffix.lower() not in _TEXT:
             raise
-        # The dashes that a plain text begins with are no front matter, but its text.
+        # A plain text may begin with dashes that are not front matter.
         given = {key: value for key, value in changes.items() if value}
         return (write_front_matter(given) + text).encode()

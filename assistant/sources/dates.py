@@ -1,52 +1,25 @@
-"""When an article was published: what its URL, or the head of its text, says.
+"""Dates of publication, as a URL or the head of a text states them.
 
 Never a file's own times, and never a date from the middle of a text: a wrong date in a citation is
-worse than none. A date counts when day, month and year are given and their order is certain, so
-``07/05/2024`` is none. What a page or a record gives as metadata comes first; see `FiledArticle`.
+worse than no date. A date counts if day, month and year are given and their order is certain, so
+``07/05/2024`` does not. Metadata of a page or a record takes precedence; see `make_article`.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import date
-from functools import cache
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from assistant.text.dates import date_of, full_dates
+
 DateFrom = Literal["metadata", "url", "text"]
-"""What a date of publication rests on."""
+"""The evidence for a date of publication."""
 
 EVIDENCE: tuple[DateFrom, ...] = get_args(DateFrom)
 
-EARLIEST_YEAR = 1600
-"""Of the first newspapers."""
-
 HEAD_LINES = 12
-"""Lines of a text, empty ones not counted, among which its date may stand."""
+"""Non-empty lines at the top of a text that may hold its date."""
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        """january jan|february feb|march mar|april apr|may|june jun|july jul|august aug
-        |september sep sept|october oct|november nov|december dec""".split("|"),
-        start=1,
-    )
-    for name in names.split()
-}
-_LANGUAGES = """de fr es pt it nl sv da nb fi pl cs sk hu ro bg ru uk sr hr sl lt lv et el tr ca hy
-    ka az kk id ms vi he ar fa""".split()
-
-_MONTH = r"(?P<m>[^\W\d_]{3,12})\.?"
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"(?<![\d/.-])(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?=T\d|[^\d/-]|$)",
-        r"(?<![\d.])(?P<d>\d{1,2})\.\s?(?P<m>\d{1,2})\.\s?(?P<y>\d{4})(?![\d.])",
-        r"(?P<y>\d{4})\s?[年년]\s?(?P<m>\d{1,2})\s?[月월]\s?(?P<d>\d{1,2})\s?[日일]",
-        rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})(?!\d)",
-        rf"(?<![\d:.])(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|\.|º)?\s+(?:de\s+|of\s+)?{_MONTH},?\s+"
-        r"(?:de\s+)?(?P<y>\d{4})(?!\d)",
-    )
-)
 _IN_PATH = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -56,7 +29,7 @@ _IN_PATH = tuple(
     )
 )
 
-# What may stand beside the date in a line that holds a date and nothing else.
+# What may accompany the date in a line that only gives a date.
 _BESIDE_DATE = re.compile(
     r"""\b(?: published | posted | date(?:line)? | issued | released | first | on | at | from | of
         | (?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)? | [ap]\.?m\.? | noon
@@ -72,8 +45,8 @@ _AFTER_DATELINE = re.compile(
 
 
 def find_date(text: str) -> date | None:
-    """The first full date in a short text; None where there is none."""
-    found = next(_dates(text), None)
+    """The first full date in a short text, if any."""
+    found = next(full_dates(text), None)
     return found[2] if found else None
 
 
@@ -82,21 +55,21 @@ def url_date(url: str | None) -> date | None:
     path = urlsplit(url).path if url else ""
     for pattern in _IN_PATH:
         for match in pattern.finditer(path):
-            found = _as_date(match)
+            found = date_of(match)
             if found:
                 return found
     return None
 
 
 def head_date(text: str) -> date | None:
-    """The date that a text gives for itself: a line of its own near the top, or a dateline.
+    """The date that a text gives for itself, on a line of its own near the top or in a dateline.
 
     "May 7, 2024", "Published: Tuesday, 7 May 2024, 10:00 GMT", "By Ann Example | May 7, 2024";
     "YEREVAN, May 7, 2024 /Tass/ Russia said …", "May 7, 2024 — The ministers …".
     """
     lines = (line.strip() for line in text[:4000].split("\n"))
     for line in [line for line in lines if line][:HEAD_LINES]:
-        for start, end, found in _dates(line[:200]):
+        for start, end, found in full_dates(line[:200]):
             if stands_alone(line[:start] + " " + line[end:]) or _is_dateline(line, start, end):
                 return found
             break  # another date in the same line would not be the article's
@@ -104,7 +77,7 @@ def head_date(text: str) -> date | None:
 
 
 def stands_alone(rest: str) -> bool:
-    """Whether what is left of a line without its date is no more than a label and a time."""
+    """Whether the rest of a line that holds a date is only a label and a time."""
     return not _BESIDE_DATE.sub("", _BY_LINE.sub("", rest, count=1))
 
 
@@ -112,45 +85,3 @@ def _is_dateline(line: str, start: int, end: int) -> bool:
     place = line[:start].rstrip()
     named = not place or (place[-1] in ",/(–—-" and _PLACE.fullmatch(line[:start]))
     return bool(named and _AFTER_DATELINE.match(line[end:]))
-
-
-def _dates(text: str) -> Iterator[tuple[int, int, date]]:
-    """(start, end, date) of the full dates in a text, in its order."""
-    found = []
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            day = _as_date(match)
-            if day:
-                found.append((match.start(), match.end(), day))
-    return iter(sorted(found))
-
-
-def _as_date(match: re.Match[str]) -> date | None:
-    year, day = int(match["y"]), int(match["d"])
-    month = int(match["m"]) if match["m"].isdecimal() else _month(match["m"].casefold())
-    # Next year: clocks are set wrong, and time zones differ.
-    if month is None or not EARLIEST_YEAR <= year <= date.today().year + 1:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _month(name: str) -> int | None:
-    known = _MONTHS.get(name)
-    return known if known is not None or name.isdecimal() else _foreign_months().get(name)
-
-
-@cache
-def _foreign_months() -> dict[str, int]:
-    """Names of months in other languages, without those that mean two (Polish and Croatian)."""
-    from babel.dates import get_month_names  # a quarter of a second for all of them
-
-    meanings: dict[str, set[int]] = {}
-    for language in _LANGUAGES:
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in get_month_names(width, context, language).items():
-                    meanings.setdefault(name.rstrip(".").casefold(), set()).add(number)
-    return {name: numbers.pop() for name, numbers in meanings.items() if len(numbers) == 1}

@@ -1,4 +1,4 @@
-"""Bytes to clean text: the encoding is found, and what no reader should see is dropped."""
+"""Bytes to clean text: the encoding is detected, and invisible characters are dropped."""
 
 import codecs
 import io
@@ -22,20 +22,21 @@ _MAGIC = {
     b"%PDF": ("a PDF", "give it the ending .pdf"),
     b"{\\rtf": ("a rich text document", "give it the ending .rtf"),
     b"PK\x03\x04": (
-        "a Word document, a book or an archive", "give it the ending .docx, .epub or .zip"
+        "a Word document, a book or an archive",
+        "give it the ending .docx, .epub or .zip",
     ),
     b"\xd0\xcf\x11\xe0": ("an old Office document", "save it as .docx"),
     b"\x89PNG": ("a picture", "save its text as .txt or .md"),
     b"\xff\xd8\xff": ("a picture", "save its text as .txt or .md"),
     b"GIF8": ("a picture", "save its text as .txt or .md"),
     b"\x1f\x8b": ("a compressed file", "unpack it"),
-}  # fmt: skip
+}
 _DECLARED = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)"
     rb"|^\s{0,9}<\?xml[^>]{0,99}?encoding\s*=\s*[\"']([\w.:-]+)",
     re.IGNORECASE,
 )
-# Pages that declare the first are written in the second, as browsers know; read as the first,
+# Pages that declare the first are written in the second, and browsers read them so. In the first,
 # curly quotes would be control characters and vanish.
 _AS_BROWSERS = {
     "iso8859-1": "cp1252",
@@ -47,26 +48,26 @@ _AS_BROWSERS = {
     "euc_kr": "cp949",
 }
 _SAMPLE = 1 << 20
-"""Bytes from which an encoding is recognised."""
+"""Bytes used to detect an encoding."""
 
-# Controls, and the marks that make text read in another order than it is stored (a known way to
-# show one thing and quote another). Zero-width joiners stay: emoji and some scripts need them.
+# Control characters, and the marks that show text in another order than it is stored (a known way
+# to show one thing and quote another). Zero-width joiners stay: emoji and some scripts need them.
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\u202d\u202e\ufffe\uffff]")
 _LINE_END = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028]")
 
 
 def decode(content: bytes, path: str) -> str:
-    """The text of a file in whatever encoding it has.
+    """The clean text of a file in any encoding.
 
     Raises:
-        ArticleError: it is not text, or its encoding cannot be recognised.
+        ArticleError: it is not text, or its encoding is not recognised.
     """
     for magic, (kind, remedy) in _MAGIC.items():
         if content.startswith(magic):
             raise ArticleError(path, f"is {kind}, not text", remedy)
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            # The codecs named without an ending take the mark off by themselves, UTF-8 does not.
+            # The other codecs remove the mark themselves.
             return clean(content.removeprefix(codecs.BOM_UTF8).decode(encoding, "replace"))
     if b"\x00" in content:
         raise ArticleError(path, "is a binary file, not text", "save its text as .txt or .md")
@@ -76,10 +77,10 @@ def decode(content: bytes, path: str) -> str:
 def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
     """The encoding of a text file of any length, and whether it is a guess.
 
-    The file is read to its end, a piece at a time: that all of it is UTF-8 is no guess.
+    The file is read to its end, piece by piece, to be sure whether it is UTF-8.
 
     Raises:
-        ArticleError: its encoding cannot be recognised.
+        ArticleError: its encoding is not recognised.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     with opened() as file:
@@ -95,7 +96,7 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
             return "utf-8", False
         except UnicodeDecodeError:
             pass
-    # Whole lines: a cut through a letter would speak against the right encoding.
+    # Whole lines: a character cut in two would count against the right encoding.
     best = from_bytes(sample[: sample.rfind(b"\n") + 1] or sample).best()
     if best is None:
         raise _unknown_encoding(path)
@@ -103,7 +104,7 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
 
 
 def open_text(opened: Callable[[], BinaryIO], encoding: str) -> io.TextIOWrapper:
-    """The file as text, line ends as they are; what is not in the encoding becomes U+FFFD."""
+    """The file as text with its own line ends; bytes that are not in the encoding become U+FFFD."""
     return io.TextIOWrapper(opened(), encoding, errors="replace", newline="")
 
 
@@ -117,7 +118,7 @@ def _decode_unmarked(content: bytes, path: str) -> str:
     for encoding in ("utf-8", _declared_encoding(content)):
         try:
             return content.decode(encoding)
-        except (UnicodeError, LookupError):  # some codecs are not for whole texts
+        except (UnicodeError, LookupError):  # LookupError: some codecs do not decode to text
             continue
     best = from_bytes(content).best()
     if best is None:
@@ -138,12 +139,12 @@ def _declared_encoding(content: bytes) -> str:
 
 
 def as_browsers(codec: str) -> str:
-    """The encoding that a page of the web has which says that it has this one (Python's names)."""
+    """The encoding with which browsers read pages that declare this one (Python's names)."""
     return _AS_BROWSERS.get(codec, codec)
 
 
 def clean(text: str) -> str:
-    """Composed characters, plain line ends, nothing invisible, at most one blank line in a row."""
+    """The text in NFC with Unix line ends, nothing invisible and single blank lines at most."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     text = _LINE_END.sub("\n", text).replace("\u2029", "\n\n")
     lines = [line.rstrip() for line in _UNSEEN.sub("", text).split("\n")]

@@ -1,6 +1,4 @@
-"""Files to articles, whatever their format: of a file in the corpus one, of a list or an archive
-many.
-"""
+"""Files to articles: one from a file of any format, many from a list or an archive."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -30,10 +28,10 @@ _PARSERS: dict[str, Callable[[bytes, str], Article]] = {
     ".rtf": rtf.parse_rtf,
 }
 MAX_MARKS = 400_000
-"""Line ends and signs of markup in a Markdown file: each may cost a kilobyte to parse."""
+"""Line ends and markup characters in a Markdown file: each may take a kilobyte to parse."""
 
 SUFFIXES = tuple(filter(None, _PARSERS))
-"""The endings of files that are read, one article each."""
+"""The endings of files that hold one article each."""
 
 MANY = (*records.SUFFIXES, *(f"{suffix}.gz" for suffix in records.SUFFIXES), ".zip")
 """The endings of files that may hold many articles: `read_articles` reads them."""
@@ -43,7 +41,7 @@ def read_article(path: Path, root: Path, *, max_bytes: int) -> Article:
     """The article in a file; its path, and without a URL its id, is relative to `root`.
 
     Raises:
-        ArticleError: it cannot be read or holds no article; names the file and the remedy.
+        ArticleError: it cannot be read or holds no article.
     """
     content = read_content(path, root, max_bytes=max_bytes)
     return parse_article(content, path.relative_to(root).as_posix())
@@ -68,7 +66,7 @@ def _check_file(path: Path, shown: str) -> None:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise ArticleError(shown, "is a folder", "name the files in it")
-    if not stat.S_ISREG(mode):  # reading a pipe would wait for ever
+    if not stat.S_ISREG(mode):  # reading a pipe would block forever
         raise ArticleError(shown, "is not a file", "remove it from the corpus folder")
 
 
@@ -90,10 +88,10 @@ def parse_article(content: bytes, path: str) -> Article:
     """The article in the bytes of a file.
 
     Args:
-        path: relative to the corpus, with forward slashes; its ending tells the format.
+        path: relative to the corpus, with forward slashes; its ending determines the format.
 
     Raises:
-        ArticleError: the format is not read, or the bytes hold no article.
+        ArticleError: the format is not supported, or the bytes hold no article.
     """
     suffix = PurePosixPath(path).suffix.lower()
     parser = _PARSERS.get(suffix)
@@ -123,10 +121,10 @@ def _check_marks(content: bytes, path: str) -> None:
 def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | ArticleError]:
     """All articles in a file that may hold many, one after the other, in bounded memory.
 
-    What cannot be read is an error among them, which names ``file``, ``file:line`` or
-    ``archive:member``; the rest goes on. Each article has in `path` a name for its file in the
-    corpus, ``<name of the file>/<id or title>.md``, its own within this file and the same at the
-    next import, and in `origin` the place that it came from. `markdown_of` makes the file.
+    An article that cannot be read is an error among them, which names ``file``, ``file:line`` or
+    ``archive:member``. The `path` of an article is that of its file in the corpus, ``<name of the
+    file>/<id or title>.md``: unique within this file, and the same at the next import. Its `origin`
+    is where it comes from. `markdown_of` writes the file.
 
     Args:
         max_bytes: of one article, not of the file: lists and archives may be larger.
@@ -136,10 +134,10 @@ def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | Arti
         _check_file(path, path.name)
         if path.suffix.lower() == ".zip":
             for member in archive.members(path):
-                yield from (
-                    [member] if isinstance(member, ArticleError)
-                    else _read(member, names, max_bytes, inside=True)
-                )  # fmt: skip
+                if isinstance(member, ArticleError):
+                    yield member
+                else:
+                    yield from _read(member, names, max_bytes, inside=True)
         else:
             yield from _read(archive.file_input(path), names, max_bytes)
     except ArticleError as error:
@@ -151,7 +149,7 @@ def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | Arti
 def _read(
     source: Input, names: Names, max_bytes: int, *, inside: bool = False
 ) -> Iterator[FiledArticle | ArticleError]:
-    """The articles in one file, on disk or in an archive."""
+    """The articles in one file, on disk or in an archive (`inside`)."""
     suffix = PurePosixPath(source.name).suffix.lower()
     try:
         if suffix in records.SUFFIXES:
@@ -178,16 +176,11 @@ def _read_one(source: Input, names: Names, max_bytes: int, *, inside: bool) -> F
     return replace(article, id=article.url or path, path=path, origin=origin)
 
 
-# ---- how many ----------------------------------------------------------------------------------
-
-_PIECE = 1 << 20
-
-
 def count_articles(path: Path) -> int:
-    """About how many articles a file holds, found without reading them: the lines of a list, the
-    members of an archive, 1 for any other file.
+    """An estimate of how many articles a file holds: the lines of a list, the members of an
+    archive, 1 for any other file.
 
-    Empty lines and line ends within a field of a table are counted, too: it is no promise.
+    Empty lines, and line ends within a field of a table, count as well.
     """
     try:
         if path.suffix.lower() == ".zip":
@@ -204,7 +197,7 @@ def _lines_in(source: Input) -> int:
         return 1
     lines, last = 0, b"\n"
     with source.open() as file:
-        while piece := file.read(_PIECE):
+        while piece := file.read(1 << 20):
             lines += piece.count(b"\n")
             last = piece
     headers = 0 if suffix == ".jsonl" else 1

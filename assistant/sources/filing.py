@@ -1,4 +1,4 @@
-"""How articles become files of the corpus: their names, and Markdown that a person can correct."""
+"""The files of articles in the corpus: their names, and Markdown that a person can correct."""
 
 import re
 import unicodedata
@@ -6,32 +6,37 @@ from pathlib import PurePosixPath
 
 from assistant.schema import Article
 from assistant.sources.decoding import clean
-from assistant.sources.formats.text import parse_markdown
+from assistant.sources.formats.text import drop_clutter, parse_markdown, split_title
 from assistant.sources.front_matter import write_front_matter
 from assistant.sources.metadata import FiledArticle
 
 MAX_NAME = 60
 """Characters of a file's name without its ending, and of its folder's: 240 bytes at most, which
-every system takes."""
+every system accepts."""
 
-# Names that Windows keeps for devices, whatever their ending.
+# Names that Windows reserves for devices, with any ending.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_\[\]<&]|^\s*(?:[#>+=~|:-]|\d+[.)])|^\s|\s$", re.MULTILINE)
 _ESCAPED = re.compile(r"[\\`*_\[\]<>&!|~#]|(?<=\n)[-+=:]|^[-+=:]|(?:(?<=\n)|^)\d+(?=[.)])")
 
 
-def slug(words: str, longest: int = MAX_NAME) -> str:
-    """A file name of a title or id: letters, digits and hyphens; "" when it has none of them."""
-    name = re.sub(r"[^\w]+|_+", "-", unicodedata.normalize("NFC", words).lower())
-    name = name.strip("-")[:longest].strip("-")
+def slug(words: str, longest: int = MAX_NAME, *, underscores: bool = False) -> str:
+    """A file name made of a title or id: letters, digits and hyphens; "" when it has none of them.
+
+    Args:
+        underscores: they stay, as they always have in the names of pasted texts.
+    """
+    name = unicodedata.normalize("NFC", words).lower()
+    name = re.sub(r"\W+" if underscores else r"\W+|_+", "-", name)
+    name = name.strip("-_")[:longest].strip("-_")
     return f"{name}-" if _DEVICES.fullmatch(name) else name
 
 
 class Names:
-    """Gives the articles of one file their paths in the corpus, each its own.
+    """Unique paths in the corpus for the articles of one file.
 
-    A path depends on the article's id or title and on the ones before it with the same name only,
-    so that a list that is imported again lands on the same files.
+    A path depends only on the article's id or title and on those before it with the same name, so
+    that a list that is imported again gets the same files.
     """
 
     def __init__(self, file_name: str) -> None:
@@ -39,7 +44,7 @@ class Names:
         self._taken: dict[str, int] = {}
 
     def path(self, wanted: str, otherwise: str) -> str:
-        """A path that no other article of the file has, named after the first that has letters."""
+        """A path that no other article has, named after the first of these that has letters."""
         name = slug(wanted) or slug(otherwise) or "article"
         count = self._taken[name] = self._taken.get(name, 0) + 1
         while count > 1 and f"{name}-{count}" in self._taken:
@@ -51,11 +56,24 @@ class Names:
         return f"{self.folder}/{name}.md"
 
 
+def pasted_file(
+    text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
+) -> tuple[str, bytes]:
+    """(name, content) of a file for a text that a person pasted, to be read by `parse_text`."""
+    facts = {"title": title, "source": source, "published": published, "url": url}
+    given = {key: " ".join(value.split()) for key, value in facts.items() if value.strip()}
+    body = clean(text)
+    words = title or split_title(drop_clutter(body))[0] or " ".join(body.split()[:8])
+    # An empty mapping still marks the text below as text, should it begin with --- itself.
+    head = write_front_matter(given) if given or body.startswith("---") else ""
+    return f"{slug(words, underscores=True) or 'pasted'}.txt", f"{head}{body}\n".encode()
+
+
 def markdown_of(article: Article) -> bytes:
     """The file of an article: front matter, then its text as Markdown.
 
-    `parse_article` reads it back to the same title, text and facts, letter by letter. Markdown
-    signs of the text are escaped where they would be read as markup, and only there.
+    `parse_article` reads exactly the same title, text and facts back from it. Characters of the
+    text are escaped only where they would be read as markup.
     """
     facts: dict[str, str | list[str]] = {"title": article.title}
     given = {"source": article.source, "published": article.published, "url": article.url}
@@ -88,11 +106,11 @@ def _markdown(block: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     sign = match[0]
-    return f"{sign}\\" if sign.isdecimal() else f"\\{sign}"  # 1\. is no item of a list
+    return f"{sign}\\" if sign.isdecimal() else f"\\{sign}"  # 1\. does not begin a list
 
 
 def _keep_spaces(line: str) -> str:
-    """The line with the spaces at its ends written as entities, which Markdown does not drop."""
+    """The line with the spaces at its ends as entities, which Markdown does not drop."""
     bare = line.strip()
     start = line[: len(line) - len(line.lstrip())]
     end = line[len(start) + len(bare) :]

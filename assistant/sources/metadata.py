@@ -1,4 +1,4 @@
-"""What is known about an article besides its text: dates, addresses, names."""
+"""The facts about an article besides its text: dates, addresses, names."""
 
 import re
 from collections.abc import Mapping
@@ -14,13 +14,8 @@ from assistant.sources.dates import EVIDENCE, DateFrom, find_date, head_date, ur
 from assistant.sources.decoding import clean
 from assistant.text.languages import code_of
 
-KEYS = (
-    "title", "source", "published", "url", "authors", "language", "origin", "date_from", "unread"
-)  # fmt: skip
-"""The keys of front matter that the program uses; others are left alone."""
-
 UNKNOWN = "unknown"
-"""Said of `published` by a person who knows that the date in the URL or the text is not its own."""
+"""The value of `published` by which a person rejects the date in the URL or the text."""
 
 MAX_TITLE = 300
 """Characters of a title that are kept."""
@@ -30,27 +25,31 @@ _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id")
 
 @dataclass(frozen=True)
 class FiledArticle(Article):
-    """An article, and what only its file says about it: these fields are neither indexed nor shown.
+    """An article with facts that only concern its file: they are neither indexed nor shown.
 
-    Two of them are equal when all fields are; compare `digest` where the file does not matter.
+    Equality includes them; compare `digest` where the file does not matter.
     """
 
     origin: str = ""
-    """The file it was made from, ``archive:member`` or ``file:line``; "" when it is that file."""
+    """The file it was made from, ``archive:member`` or ``file:line``; "" for its own file."""
     date_from: DateFrom | None = None
-    """What `published` rests on; None without a date."""
+    """The evidence for `published`; None without a date."""
     unread: str = ""
-    """What of the original could not be read, in words: pages that are pictures. "" for nothing."""
+    """What could not be read of the original, in words: pages that are pictures."""
 
 
 def make_article(path: str, text: str, facts: Mapping[str, Any]) -> FiledArticle:
-    """An article of a text and the facts that its file gives (see `KEYS`).
+    """An article made of a text and the facts that its file gives.
 
-    Where no date is given, the one in the URL counts, else the one at the head of the text; none
-    of them, where the date is given as `UNKNOWN`.
+    Without a date among the facts, that of the URL counts, else the one at the head of the text;
+    neither if the date is `UNKNOWN`.
+
+    Args:
+        facts: title, source, published, url, authors, language, origin, date_from and unread; other
+            keys are ignored.
 
     Raises:
-        ArticleError: a fact cannot be used: the date is none, the URL is none.
+        ArticleError: the date or the URL is not valid.
     """
     url = canonical_url(_string(facts.get("url")), path)
     title = " ".join(_string(facts.get("title")).split())[:MAX_TITLE].rstrip()
@@ -88,16 +87,21 @@ def _publication(
     return (None, None) if in_text is None else (in_text.isoformat(), "text")
 
 
+def letters_of(text: str) -> str:
+    """The letters and digits of a title or a name, case-folded, for comparison."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
 def title_of_path(path: str) -> str:
-    """A title for an article that has none: its file name in words."""
+    """A title for an article without one: its file name in words."""
     stem = re.sub(r"[-_\s]+", " ", PurePosixPath(path).stem).strip()
     return (stem[:1].upper() + stem[1:])[:MAX_TITLE] or path
 
 
 def published_date(value: object, path: str) -> str | None:
-    """An ISO date, or date and time; None for no value.
+    """An ISO date, or date and time; None without a value.
 
-    Dates in words are read too, where their order is certain: "May 7, 2024" is, "7/5/2024" is not.
+    Other dates are read if their order is certain: "May 7, 2024" is, "7/5/2024" is not.
 
     Raises:
         ArticleError: the value is not a date.
@@ -119,7 +123,7 @@ def published_date(value: object, path: str) -> str | None:
 
 
 def canonical_url(value: str, path: str) -> str | None:
-    """The address without fragment and tracking parameters; None for no value.
+    """The address without fragment and tracking parameters; None without a value.
 
     Raises:
         ArticleError: it is not an address on the web.
@@ -149,7 +153,7 @@ def _string(value: object) -> str:
 
 
 def _language(value: object) -> str | None:
-    # To YAML, the code of Norwegian is a way to write false.
+    # In YAML, the code of Norwegian means false.
     return "no" if value is False else code_of(_string(value))
 
 

@@ -1,16 +1,17 @@
-"""The embedding models of an index: the one that answers questions, and the one that is to.
+"""The embedding models of an index: the one that answers now, and the one wanted in its place.
 
 Vectors of different models are never compared. So a question is encoded by the model that the store
-names, of which the passages have vectors, whatever the settings say. Where they choose another,
-`Index.switch` makes that one's vectors beside the old ones, and then the store names it.
+names, whatever the settings say. Where they choose another, `corpus.embedding_migration` makes that
+one's vectors beside the old ones, and then the store names it.
 """
 
+from collections.abc import Sequence
 from threading import Lock
 
 from assistant.errors import ModelError
-from assistant.models.embedding import Embedder, SentenceEmbedder
+from assistant.models.embedding import Embedder, SentenceEmbedder, Vectors
 from assistant.models.hub import PACKAGED, Precision, model_path
-from assistant.store.store import AnsweringModel, Store
+from assistant.store.embeddings import AnsweringModel, Embeddings, digest_of
 
 
 class Models:
@@ -20,49 +21,54 @@ class Models:
         chosen: the model that the settings name, or that a program brought.
     """
 
-    def __init__(self, store: Store, chosen: Embedder) -> None:
-        self._store = store
+    def __init__(self, embeddings: Embeddings, chosen: Embedder) -> None:
+        self._embeddings = embeddings
         self._chosen = chosen
-        self._before = store.answering_model()
+        self._before = embeddings.answering_model()
         """What answered when this process began."""
         self._loaded: dict[str, Embedder | None] = {chosen.fingerprint: chosen}
         self._loading = Lock()
         self._reason = ""
 
     def answering(self) -> Embedder:
-        """Encodes the questions: the model of the store's vectors, loaded by its name.
+        """The model that encodes questions: that of the store's vectors, loaded by its name.
 
-        The chosen one where that cannot be loaded any more: of its vectors there may be few or
-        none, so that mostly words are compared; `problem` says so.
+        The chosen one where that can no longer be loaded: few passages or none have a vector of it,
+        so that mostly words are compared; `problem` says so.
         """
-        kept = self._store.answering_model()
+        kept = self._embeddings.answering_model()
         return (kept and self._load(kept)) or self._chosen
 
     def wanted(self) -> Embedder:
-        """The model that the passages are to have vectors of.
+        """The model whose vectors the passages should have.
 
         The chosen one, unless another process has switched to yet another since this one began:
-        who was started last knows best, and two running processes do not switch to and fro.
+        the process that was started last knows best, and two do not switch back and forth.
         """
-        kept = self._store.answering_model()
+        kept = self._embeddings.answering_model()
         before = self._before.fingerprint if self._before else ""
         switched = kept is not None and kept.fingerprint != before
         return self.answering() if switched else self._chosen
 
-    def to_embed_with(self) -> list[Embedder]:
-        """The models that a new passage needs vectors of: one, or two until a switch is done."""
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """The wanted model's vectors of new texts, one row each. Until that model answers, the
+        vectors of the one that does are stored: new articles are to be found meanwhile.
+        """
         wanted, answering = self.wanted(), self.answering()
-        both = wanted.fingerprint != answering.fingerprint
-        return [wanted, answering] if both else [wanted]
+        if wanted.fingerprint != answering.fingerprint:
+            vectors = self._embeddings.embed(texts, answering)
+            digests = [digest_of(text) for text in texts]
+            self._embeddings.put_vectors(answering.fingerprint, digests, vectors)
+        return self._embeddings.embed(texts, wanted)
 
     def switching_to(self) -> Embedder | None:
-        """The model that is to answer in place of the present one; None where that one is."""
-        kept, wanted = self._store.answering_model(), self.wanted()
+        """The model that should answer instead of the present one; None if that is wanted."""
+        kept, wanted = self._embeddings.answering_model(), self.wanted()
         return wanted if kept is not None and kept.fingerprint != wanted.fingerprint else None
 
     def problem(self) -> str:
-        """What keeps the vectors from being searched, with the remedy; empty if nothing does."""
-        kept = self._store.answering_model()
+        """Why the vectors cannot be searched, with the remedy; empty if they can."""
+        kept = self._embeddings.answering_model()
         if kept is None or self._load(kept) is not None:
             return ""
         return (
@@ -72,15 +78,10 @@ class Models:
         )
 
     def settle(self) -> None:
-        """Notes who answers an index that has no passages yet, and by which name it is loaded.
-
-        The caller holds `store.writing`.
+        """Notes the model that answers, if there are no passages yet, or its name, if that is new.
+        The caller holds `Database.writing`.
         """
-        kept, chosen = self._store.answering_model(), described(self.wanted())
-        empty = not self._store.counts()[1]
-        renamed = kept and kept.fingerprint == chosen.fingerprint and chosen.name
-        if kept != chosen and (empty or renamed):
-            self._store.name_model(chosen)
+        self._embeddings.name_model(described(self.wanted()))
 
     def _load(self, kept: AnsweringModel) -> Embedder | None:
         with self._loading:
@@ -89,7 +90,7 @@ class Models:
             return self._loaded[kept.fingerprint]
 
     def _by_name(self, kept: AnsweringModel) -> Embedder | None:
-        """The model if it is still where it was, with the same weights; nothing is downloaded."""
+        """The model, if it is still there with the same weights; nothing is downloaded."""
         # An index of format 1 does not name its model: a hub's fingerprint is its name.
         names = [kept.name] if kept.name else [*PACKAGED, kept.fingerprint]
         self._reason = "it is gone, or has other weights"
@@ -105,7 +106,7 @@ class Models:
 
 
 def described(embedder: Embedder) -> AnsweringModel:
-    """How another process finds the model again; without a name where a program brought it."""
+    """What another process needs to load the model; without a name where a program brought it."""
     name = getattr(embedder, "name", "")
     precision: Precision = getattr(embedder, "precision", "auto")
     return AnsweringModel(embedder.fingerprint, model_path(name), precision)

@@ -6,16 +6,16 @@ WAL with ``synchronous=FULL``: 30 of 30 kills left every transaction whole or un
 import json
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
 from assistant.errors import StoreError, reason_of
-from assistant.schema import Progress
+from assistant.schema import Progress, ShowWaiting
 
 FORMAT = 3
 
@@ -24,7 +24,32 @@ _TABLES = _SQL / "tables.sql"
 _UPGRADES = {n: _SQL / f"from_{n}.sql" for n in range(1, FORMAT)}
 """What brings a file of an older format to the next one."""
 
+BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+"""Ends a transaction that changes what is searched: see `Database.generation`."""
+
+MOST_KEYS = 500
+"""Keys looked up by one statement: SQLite takes no more parameters than it was built for."""
+
+
 Connection = sqlite3.Connection
+
+
+class _Opened:
+    """The connection of one thread, closed when the thread ends: it holds two files open, and by
+    itself would be closed when cyclic garbage is collected.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.execute("PRAGMA foreign_keys=ON")
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # it could not be opened
+            self.connection.close()
 
 
 class Database:
@@ -37,7 +62,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.sqlite3"
         self._threads = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._opened: WeakSet[_Opened] = WeakSet()
         self._writing = threading.RLock()
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._switching = threading.Lock()
@@ -70,17 +95,11 @@ class Database:
             raise StoreError(self.path.parent, reason_of(error), remedy) from error
 
     def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            self._threads.connection = connection
-            self._connections.append(connection)
-        return connection
+        opened: _Opened | None = getattr(self._threads, "opened", None)
+        if opened is None:
+            opened = self._threads.opened = _Opened(self.path)
+            self._opened.add(opened)
+        return opened.connection
 
     def _create(self) -> None:
         if self._format() == FORMAT:
@@ -110,9 +129,8 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
+        for opened in list(self._opened):
+            opened.connection.close()
         self._threads = threading.local()
 
     @contextmanager
@@ -135,22 +153,34 @@ class Database:
         with self._errors():
             return self._connection().execute(sql, parameters).fetchall()
 
+    def rows_among(
+        self, sql: str, keys: Sequence[Any], *parameters: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows of a SELECT with ``IN ({})`` for any number of keys.
+
+        Args:
+            parameters: of the SELECT before those keys.
+        """
+        for start in range(0, len(keys), MOST_KEYS):
+            some = keys[start : start + MOST_KEYS]
+            yield from self.rows(sql.format(",".join("?" * len(some))), [*parameters, *some])
+
     # ---- writing ----------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    def writing(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
         """Makes this thread the one writer; waits for another, saying how far that one is."""
         with self._writing, self._held(self._lock, waiting):
             yield
 
     @contextmanager
-    def switching(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    def switching(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
         """Makes this thread the one that makes another model's vectors; others write meanwhile."""
         with self._switching, self._held(self._switch_lock, waiting):
             yield
 
     @contextmanager
-    def _held(self, lock: FileLock, waiting: Callable[[str], None] | None) -> Iterator[None]:
+    def _held(self, lock: FileLock, waiting: ShowWaiting | None) -> Iterator[None]:
         while True:
             try:
                 lock.acquire(timeout=0.5)
@@ -227,16 +257,6 @@ class Database:
     def generation(self) -> int:
         """Counts the committed changes, of all processes."""
         return int(self.meta("generation") or 0)
-
-
-def move_away(folder: Path) -> Path:
-    """Renames a damaged store, so that the next `Store` starts empty; returns the new name."""
-    path = folder / "store.sqlite3"
-    aside = path.with_name(f"store.damaged-{time.strftime('%Y%m%d-%H%M%S')}.sqlite3")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside
 
 
 def _statements(script: str) -> Iterator[str]:

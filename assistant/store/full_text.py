@@ -1,15 +1,15 @@
-"""The lexical index: BM25 and vocabulary of the full-text tables that the store keeps.
+"""The lexical index: BM25 and vocabulary of the store's full-text tables.
 
-SQLite's FTS5 with Porter stems for English and the terms of `terms.analysed` for other languages,
+SQLite's FTS5 with Porter stems for English and the terms of `tokens.analysed` for other languages,
 written in the same transaction as the passages, so that it never lags behind them. Heading and text
-weigh the same: the best on training questions of 0 to 4 times (eval/LOG.md, 2026-11-24).
+have the same weight: the best of 0 to 4 times on training questions (eval/LOG.md, 2026-11-24).
 """
 
 import json
 from collections.abc import Sequence
 
+from assistant.store.database import Database
 from assistant.store.per_generation import PerGeneration
-from assistant.store.store import Store
 from assistant.text.languages import STEMMERS
 from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 
@@ -17,11 +17,11 @@ from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 class LexicalIndex:
     """Full-text search over one store; any thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._vocabulary: PerGeneration[str, dict[str, list[str]]]
-        self._vocabulary = PerGeneration(store.generation)
-        self._languages: PerGeneration[str, list[str]] = PerGeneration(store.generation)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._vocabulary = PerGeneration[str, dict[str, list[str]]](database.generation)
+        self._languages = PerGeneration[str, list[str]](database.generation)
+        self._abbreviations = PerGeneration[str, dict[str, str]](database.generation)
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -29,13 +29,13 @@ class LexicalIndex:
         """(passage number, BM25 score, higher is better) of the best passages, best first.
 
         Args:
-            expression: FTS5 syntax, every term already quoted; `retrieval` makes it.
+            expression: FTS5 syntax, every term quoted by the caller.
             among: only these passages.
         """
         # The plus keeps SQLite from looking each number up by itself: that takes seconds.
         only = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(?))"
         chosen = [] if among is None else [json.dumps(list(among))]
-        rows = self._store.rows(
+        rows = self._database.rows(
             f"""SELECT rowid, -bm25(lexical) AS score FROM lexical
                 WHERE lexical MATCH ? {only} ORDER BY score DESC LIMIT ?""",
             (expression, *chosen, limit),
@@ -43,45 +43,47 @@ class LexicalIndex:
         return [(int(number), float(score)) for number, score in rows]
 
     def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
-        """In how many passages each stem occurs; 0 where it does not."""
+        """The number of passages in which each stem occurs."""
         found = dict.fromkeys(stems, 0)
         for term in found:
-            rows = self._store.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
+            rows = self._database.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
             found[term] = int(rows[0][0]) if rows else 0
         return found
 
     def languages(self) -> list[str]:
-        """The languages besides English in which some passages are analysed; "" for those that have
-        letters of another script, but no stemmer.
+        """The languages besides English in which passages are analysed; "" stands for all that have
+        letters of another script but no stemmer.
         """
         return self._languages.get("", self._analysed_languages)
 
     def _analysed_languages(self) -> list[str]:
-        rows = self._store.rows(
+        rows = self._database.rows(
             """SELECT DISTINCT ifnull(language, '') FROM articles
                WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
         )
         return sorted({code if code in STEMMERS else "" for (code,) in rows})
 
     def vocabulary(self, ending: str = "") -> list[str]:
-        """All stems, the most frequent first; those of other languages in Latin letters apart.
+        """All stems, the most frequent first, without those of other languages in Latin letters.
 
         Args:
-            ending: of the terms of one of the latter, which are given without it (`terms.ending`).
+            ending: that of a language's terms (`tokens.ending`): gives those, without the ending.
         """
         return self._vocabulary.get("", self._terms).get(ending, [])
 
     def _terms(self) -> dict[str, list[str]]:
         """All terms by their ending, the most frequent first."""
         terms: dict[str, list[str]] = {}
-        for (term,) in self._store.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term"):
+        for (term,) in self._database.rows(
+            "SELECT term FROM lexical_terms ORDER BY doc DESC, term"
+        ):
             plain, mark, language = term.partition(FOREIGN)
             terms.setdefault(mark + language, []).append(plain)
         return terms
 
     def word_of(self, wanted: str) -> str:
-        """A whole word with this stem, as some article writes it, in lower case."""
-        rows = self._store.rows(
+        """A whole word with this stem from some article, in lower case."""
+        rows = self._database.rows(
             """SELECT p.heading || ' ' || p.text, a.language FROM lexical
                JOIN passages p ON p.number = lexical.rowid JOIN articles a ON a.number = p.article
                WHERE lexical MATCH ? LIMIT 1""",
@@ -91,3 +93,14 @@ class LexicalIndex:
         english = (word for word in words(text) if stem(word) == wanted)
         other = foreign_terms(text, language).get(wanted, wanted.partition(FOREIGN)[0])
         return next(english, other)
+
+    def abbreviations(self) -> dict[str, str]:
+        """Short form to the long form that most articles give it."""
+        # Looked up at every question: 2 ms for 10,000 articles.
+        return self._abbreviations.get("", self._mined_abbreviations)
+
+    def _mined_abbreviations(self) -> dict[str, str]:
+        rows = self._database.rows(
+            "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
+        )
+        return {str(short): str(long) for short, long in rows}

@@ -1,27 +1,26 @@
-"""Copies: which articles are nearly the same text, as reprints of one story are.
+"""Near-duplicates: articles with nearly the same text, as reprints of one story have.
 
 Found by MinHash over shingles (Broder 1997, "On the resemblance and containment of documents"):
-each article is put into `BANDS` buckets in the store, those that share one with it are candidates,
-and a candidate is a copy when the texts themselves share enough shingles. So a new article costs a
-few indexed look-ups, however many articles there are. What was tried and measured is in
-eval/LOG.md, 2026-11-25.
+each article is put into the buckets of its bands, the articles that share a bucket with it are
+candidates, and a candidate is a near-duplicate, called a copy here, when the texts themselves share
+enough shingles. So a new article costs a few indexed look-ups, however many articles there are.
+What was tried and measured is in eval/LOG.md, 2026-11-25.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from assistant.schema import Article, Copy, Passage, Progress
+from assistant.schema import Article, Copy, Passage, Progress, ShowProgress
 from assistant.store.database import Connection
 from assistant.store.store import Store
 from assistant.text.similarity import Shingles, buckets, shingles, similarity
 
 SHARED = 0.75
-"""Share of the shorter text's shingles that the longer has from which they are copies. In 3,700
-articles of 2022 all pairs above are one text, revised; a weekly column whose frame is always the
-same reaches 0.71."""
+"""Share of the shorter text's shingles in the longer from which they are copies. In 3,700 articles
+of 2022 all pairs above are one text, revised; a weekly column with a fixed frame reaches 0.71."""
 
 MOST_CANDIDATES = 50
-"""Texts that one article is compared with at most, those first that share most buckets."""
+"""Most texts that one article is compared with; those that share most buckets come first."""
 
 BATCH = 64
 """Articles compared in one transaction."""
@@ -34,15 +33,15 @@ class Copies:
         self._store = store
 
     def pending(self) -> list[int]:
-        """The numbers of the articles that were not compared yet."""
+        """The numbers of the articles that are not compared yet."""
         rows = self._store.rows("SELECT article FROM uncompared ORDER BY article")
         return [int(row[0]) for row in rows]
 
-    def follow(self, progress: Callable[[Progress], None] | None = None) -> None:
-        """Compares what was not compared yet. The caller holds `store.writing`.
+    def follow(self, progress: ShowProgress | None = None) -> None:
+        """Compares what is not compared yet. The caller holds `Database.writing`.
 
-        Killed at any instant, the next call goes on: an article leaves those to be compared in the
-        transaction that keeps its buckets and its copies.
+        Killed at any instant, the next call goes on: an article stops being pending in the
+        transaction that stores its buckets and its copies.
         """
         pending = self.pending()
         for start in range(0, len(pending), BATCH):
@@ -58,16 +57,16 @@ class Copies:
         return self.among([article_id]).get(article_id, ())
 
     def among(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
-        """The copies of those of these articles that have any, by id."""
+        """The copies of these articles, by id of those that have any."""
         return self._linked("a.id IN (SELECT value FROM json_each(?))", article_ids)
 
     def before(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
-        """The same, of the copies that were indexed before the article."""
+        """The copies that were indexed before each of these articles, by id."""
         earlier = "a.id IN (SELECT value FROM json_each(?)) AND o.number < a.number"
         return self._linked(earlier, article_ids)
 
     def like(self, text: str) -> tuple[Copy, ...]:
-        """The articles that a text that is not indexed is a copy of, the most similar first."""
+        """The articles of which a text outside the index is a copy, the most similar first."""
         mine = shingles(text)
         similar = dict(self._similar(mine, buckets(mine)))
         rows = self._store.rows(
@@ -100,7 +99,7 @@ class Copies:
         )
 
     def _similar(self, mine: Shingles, keys: Sequence[int]) -> list[tuple[int, float]]:
-        """Numbers of the articles that are copies of a text, and how similar they are."""
+        """Number and similarity of each copy of a text."""
         shared = [(o, similarity(mine, shingles(self._text(o)))) for o in self._candidates(keys)]
         return [(other, share) for other, share in shared if share >= SHARED]
 

@@ -1,4 +1,4 @@
-"""A memory for what is computed from the store, until the store changes."""
+"""A cache of what is computed from the store, until the store changes."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -17,7 +17,7 @@ class PerGeneration(Generic[Key, Value]):
 
     Args:
         generation: gives the store's `Database.generation`.
-        size: values remembered; of more, those asked for last.
+        size: the most values kept; those asked for last stay.
     """
 
     def __init__(self, generation: Callable[[], int], size: int = 1) -> None:
@@ -26,7 +26,7 @@ class PerGeneration(Generic[Key, Value]):
         self._lock = Lock()  # an LRUCache is not safe to use from two threads, not even to read
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
-        """The value of a key; what `compute` gives where none is remembered."""
+        """The value of a key, by `compute` where it is not cached."""
         full_key = self._generation(), key
         with self._lock:
             if full_key in self._values:

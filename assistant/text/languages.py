@@ -1,7 +1,7 @@
 """The languages of texts: which one a text is in, its codes, its stems and its stop words.
 
-The only door to py3langid; with `terms`, which knows how words are found, all that the lexical
-search knows of languages.
+The adapter of py3langid, Snowball and Babel; with `tokens`, which finds words, all that the lexical
+search knows about languages.
 """
 
 import re
@@ -15,39 +15,42 @@ from typing import Any
 
 import snowballstemmer
 
-STEMMERS = {
-    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek",
-    "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian",
-    "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
-    "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian", "nb": "norwegian",
-    "ne": "nepali", "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pl": "polish",
-    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "st": "sesotho",
-    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
-}  # fmt: skip
-"""The languages that Snowball stems beside English, and what it calls them (snowballstem.org)."""
+STEMMERS = dict(
+    pair.split(":")
+    for pair in """ar:arabic ca:catalan cs:czech da:danish de:german el:greek eo:esperanto
+    es:spanish et:estonian eu:basque fa:persian fi:finnish fr:french ga:irish hi:hindi hu:hungarian
+    hy:armenian id:indonesian it:italian lt:lithuanian nb:norwegian ne:nepali nl:dutch nn:norwegian
+    no:norwegian pl:polish pt:portuguese ro:romanian ru:russian sr:serbian st:sesotho sv:swedish
+    ta:tamil tr:turkish yi:yiddish""".split()
+)
+"""The languages that Snowball stems besides English, with its names for them (snowballstem.org)."""
 
 LATIN = frozenset(STEMMERS) - frozenset("ar el fa hi hy ne ru ta yi".split())
-"""Those of them that are written in Latin letters; Serbian is in Cyrillic ones, too."""
+"""Those of them that are written in Latin letters; Serbian is also written in Cyrillic ones."""
 
 MIN_PROBABILITY = 0.8
-"""Of a language, on average over the pieces of a text, below which it is not named."""
+"""Least probability of a language, on average over the pieces of a text, at which it is named."""
 
 SURE = 0.95
-"""From which the first, the middle and the last piece decide alone: of 1,850 news articles each has
-the same language as by all pieces, in a third of the time."""
+"""Probability at which the first, the middle and the last piece decide alone: each of 1,850 news
+articles gets the same language as from all pieces, in a third of the time."""
 
 PIECE, PIECES, SHORTEST = 500, 8, 250
-"""Characters of a piece, most pieces that are looked at, spread evenly over the text, and least
-characters from one to the next: of two languages in a text neither reaches `MIN_PROBABILITY`.
-English news, 600 articles: none is taken for another language, from 80 characters on 6 % and from
-160 on 1 % for none; of 100 with a second half in German all are taken for none."""
+"""Characters of a piece, most pieces, and least characters from one to the next. They are spread
+evenly over the text: of two languages in it neither reaches `MIN_PROBABILITY`.
+600 English news articles: none is taken for another language; none is named for 6 % of them cut at
+80 characters, for 1 % at 160, and for all of 100 whose second half is in German."""
 
 NO_LANGUAGE = "zxx"
 """What py3langid calls figures and code."""
 
+_MONTHS_OF = """de fr es pt it nl sv da nb fi pl cs sk hu ro bg ru uk sr hr sl lt lv et el tr ca hy
+    ka az kk id ms vi he ar fa""".split()
+"""Languages whose names of months are read in dates."""
+
 _BREAK = re.compile(r"[-_]")
 _threads = threading.local()
-"""The stemmers of each thread: one keeps the word it is at in itself."""
+"""The stemmers of each thread: a stemmer keeps its current word in itself."""
 _loading = threading.Lock()
 
 
@@ -63,10 +66,10 @@ def stem(algorithm: str, word: str) -> str:
 
 @lru_cache(maxsize=64)
 def stop_words(code: str) -> frozenset[str]:
-    """The words of a language that say nothing about a topic; none where no list is at hand.
+    """The words of a language that say nothing about a topic; none where there is no list.
 
-    The lists are those of NLTK, mostly Snowball's, of which llama-index brings a copy. It is read
-    as a file, for importing either takes a second; a test notices when it moves.
+    The lists are NLTK's, mostly Snowball's, which llama-index ships. They are read as files,
+    because importing either takes a second; a test notices when they move.
     """
     found = find_spec("llama_index.core")
     if found is None or found.origin is None or code not in STEMMERS:
@@ -80,9 +83,8 @@ def stop_words(code: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def code_of(value: str) -> str | None:
-    """The two-letter code that a page or a person means: "en-US", "eng", "English" are "en".
-
-    None for what is no language, and for one that has no such code (ISO 639-1, as in CLDR).
+    """The two-letter code of a language, "en" for "en-US", "eng" and "English"; None for what is no
+    language, and for one without such a code (ISO 639-1, as in CLDR).
     """
     from babel import Locale
     from babel.core import get_global
@@ -96,9 +98,23 @@ def code_of(value: str) -> str | None:
     return code if len(code) == 2 else None
 
 
+@lru_cache(maxsize=1)
+def foreign_months() -> dict[str, int]:
+    """Names of months in other languages, without those that mean two (Polish and Croatian)."""
+    from babel.dates import get_month_names  # a quarter of a second for all of them
+
+    meanings: dict[str, set[int]] = {}
+    for language in _MONTHS_OF:
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, name in get_month_names(width, context, language).items():
+                    meanings.setdefault(name.rstrip(".").casefold(), set()).add(number)
+    return {name: numbers.pop() for name, numbers in meanings.items() if len(numbers) == 1}
+
+
 def language_of(text: str) -> str | None:
-    """The two-letter code of the language that a text is in; None where that is not certain, as
-    for a few words, for figures and for a text in two languages.
+    """The two-letter code of a text's language; None where it is not certain, as for a few words,
+    for figures and for a text in two languages.
     """
     step = max(SHORTEST, len(text) // PIECES)
     whole = range(0, max(len(text) - SHORTEST // 2, 1), step)  # a short rest says little
@@ -132,7 +148,7 @@ def _loaded() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Dialects that only have longer codes take half of the probability of Chinese and Arabic.
+    # Dialects, whose codes are longer, would take half of the probability of Chinese and Arabic.
     named = [code for code in identifier.labels if len(code) == 2 or code == NO_LANGUAGE]
     identifier.set_languages(named)
     return identifier

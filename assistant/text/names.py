@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from assistant.text.abbreviations import UNIVERSAL
-from assistant.text.quantities import MONTHS, WEEKDAYS
+from assistant.text.dates import MONTHS, WEEKDAYS
 from assistant.text.tokens import STOP_WORDS, fold, stem, words
 
 _TOKEN = re.compile(r"[^\W_]+(?:[’'&.-][^\W_]+)*")
@@ -13,6 +13,17 @@ _POSSESSIVE = re.compile(r"[’'](?:s|S)?$")
 _PARTS = re.compile(r"[^\W_]+")
 _LINKS = re.compile(r" | (?:of|for|and|the|on|in) (?:the )?")
 """What may stand between the words of one name: "Treaty on Collective Security"."""
+
+_SPACE = re.compile(" ")
+_IN_PHRASES = re.compile(r" (?:of |of the |and the |for |on the )?")
+_SHORT_NUMBER = re.compile(r"\d{1,4}(?!\w)")
+_FIGURE = re.compile(r"[\d.,]+")
+_AFTER_LOWER_CASE = re.compile(r"(?<=[a-z] )\d")
+QUESTION_WORDS = frozenset(
+    "what who whom whose which when where why how since until much many long often far did does do "
+    "is are was were has have had can could will would should".split()
+)
+"""Words that a question begins with, and that have a capital only for that."""
 
 _NO_NAMES = (
     STOP_WORDS
@@ -68,22 +79,53 @@ def names_of(sentence: str) -> list[Name]:
 
 
 def _capitals(sentence: str) -> Iterator[Name]:
-    parts: list[str] = []
-    written: list[str] = []
-    end, begins = 0, False
-    for match in _TOKEN.finditer(sentence):
-        token = match.group()
-        named = any(c.isupper() for c in token) and not token[0].isdigit()
-        before = sentence[end : match.start()]
-        if before != " " or not named:
-            yield Name(tuple(parts), tuple(written), begins)
-            parts, written, begins = [], [], _begins(sentence[: match.start()])
-        if named:
-            kept = [(fold(part), part) for part in _parts(token)]
-            parts += [part for part, _ in kept]
-            written += [as_written for _, as_written in kept]
-        end = match.end()
-    yield Name(tuple(parts), tuple(written), begins)
+    """The runs of words with a capital; of a run that names nothing, a `Name` without words."""
+    for tokens in _runs(sentence, _SPACE):
+        kept = [(fold(part), part) for token in tokens for part in _parts(token.group())]
+        begins = _begins(sentence[: tokens[0].start()])
+        yield Name(tuple(word for word, _ in kept), tuple(part for _, part in kept), begins)
+
+
+def _runs(
+    text: str, between: re.Pattern[str], *, numbers: bool = False
+) -> Iterator[list[re.Match[str]]]:
+    """The longest runs of words with a capital.
+
+    Args:
+        between: what may stand between two words of a run.
+        numbers: "Article 4" and "10 October 2009" are runs, too.
+    """
+    run: list[re.Match[str]] = []
+    for match in _TOKEN.finditer(text):
+        joined = bool(run) and between.fullmatch(text, run[-1].end(), match.start()) is not None
+        if not match.group()[0].isdigit():
+            belongs = any(character.isupper() for character in match.group())
+        elif joined:
+            belongs = numbers and _SHORT_NUMBER.match(text, match.start()) is not None
+        else:
+            belongs = numbers and _AFTER_LOWER_CASE.match(text, match.start()) is not None
+        if belongs and not joined and run:
+            yield run
+            run = []
+        if belongs:
+            run.append(match)
+    if run:
+        yield run
+
+
+def name_phrases(text: str) -> list[str]:
+    """Names as they are written, with small words and numbers in them, each once, in order:
+    "Treaty on the Eurasian Economic Union", "Article 4", "10 October 2009".
+    """
+    found: dict[str, None] = {}
+    for tokens in _runs(text, _IN_PHRASES, numbers=True):
+        while tokens and tokens[0].group().lower() in STOP_WORDS | QUESTION_WORDS:
+            tokens = tokens[1:]
+        name = text[tokens[0].start() : tokens[-1].end()] if tokens else ""
+        name = _POSSESSIVE.sub("", name)
+        if name and not _FIGURE.fullmatch(name):
+            found.setdefault(name)
+    return list(found)
 
 
 def _parts(token: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Quotations, numbers and dates in one spelling, so that two texts can be compared.
 
-Numbers in words are read by text2num; dates are read here, for the libraries that find them in
-running text take "may" and "second" for dates.
+Numbers in words are read by text2num.
 """
 
 import re
@@ -11,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from text_to_num import alpha2digit
+
+from assistant.text.dates import WEEKDAYS, Date, find_dates
 
 _QUOTES = "\"'`´“”„‟«»‹›‘’‚‛*_"
 """And what Markdown emphasises with."""
@@ -42,16 +43,6 @@ class Number:
 
 
 ORDINAL, DECADE, DAY = "ordinal", "decade", "day of a month"
-
-
-@dataclass(frozen=True)
-class Date:
-    """A day, a month or a day of any year; what is not said is None."""
-
-    text: str
-    year: int | None
-    month: int
-    day: int | None
 
 
 @dataclass(frozen=True)
@@ -151,29 +142,6 @@ _SEASON = re.compile(r"\b(1[89]|20)(\d\d)[-/](\d\d)\b(?![-/]?\d)")
 _HALF = re.compile(r"\bhalf an? (?=(?:hundred|thousand|million|billion|trillion|dozen)\b)", re.I)
 _A_DOZEN = re.compile(r"\ba dozen\b", re.IGNORECASE)
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
-WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_SHORT = r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
-_MONTH = rf"(?P<month>{'|'.join(MONTHS)}|(?:{_SHORT})\b\.?)"
-_NTH = r"(?:st|nd|rd|th)?"
-_AND = r"(?: ?- ?| and | to | or )"
-_DATES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b(?:(?P<other>\d\d?){_NTH}{_AND})?(?P<day>\d\d?){_NTH}(?: of)? {_MONTH}\b"
-        r"(?:,? (?P<year>\d{4})\b)?",
-        rf"\b{_MONTH} (?P<day>\d\d?){_NTH}\b(?:{_AND}(?P<other>\d\d?)\b{_NTH})?"
-        r"(?:,? (?P<year>\d{4})\b)?",
-        rf"\b{_MONTH},?(?: of)? (?P<year>\d{{4}})\b",
-        r"\b(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)",
-        r"\b(?P<day>\d\d?)[./](?P<month>\d\d?)[./](?P<year>\d{4})\b",
-        r"\b(?P<month>\d\d?)[./](?P<day>\d\d?)[./](?P<year>\d{4})\b",
-        rf"\b(?P<month>{'|'.join(MONTHS)})\b",
-    )
-)
-
 
 def figures_of(text: str, *, from_two: bool = False) -> Figures:
     """The numbers and dates of a text, in digits or in words.
@@ -181,11 +149,7 @@ def figures_of(text: str, *, from_two: bool = False) -> Figures:
     Args:
         from_two: leaves out "one", "first" and "zero" in words, which mostly count nothing.
     """
-    text = in_digits(text, from_two=from_two)
-    dates: list[Date] = []
-    for pattern in _DATES:
-        kept, text = list(pattern.finditer(text)), pattern.sub(_blank, text)
-        dates += [date for match in kept for date in _dates(match)]
+    dates, text = find_dates(in_digits(text, from_two=from_two))
     numbers = [_number(match) for match in _NUMBER.finditer(text)]
     return Figures(tuple(numbers), tuple(dates))
 
@@ -197,26 +161,6 @@ def in_digits(text: str, *, from_two: bool = False) -> str:
     text = _SEASON.sub(lambda m: f"{m[1]}{m[2]}-{m[1]}{m[3]}", text)
     text = _IN_TENS.sub(lambda m: f"{20 + 10 * _TENS.index(m.group().lower())}s", text)
     return str(alpha2digit(text, "en", 1.5 if from_two else 0.0))
-
-
-def _blank(match: re.Match[str]) -> str:
-    """Nothing where a date stood that is one; what only looks like one stays for the next."""
-    return " " * len(match.group()) if any(True for _ in _dates(match)) else match.group()
-
-
-def _dates(match: re.Match[str]) -> Iterator[Date]:
-    parts = match.groupdict()
-    name = parts["month"]
-    month = int(name) if name.isdecimal() else _month(name)
-    year = int(parts["year"]) if parts.get("year") else None
-    days = [int(day) for day in (parts.get("day"), parts.get("other")) if day]
-    if 1 <= month <= 12:
-        for day in [day for day in days if 1 <= day <= 31] if days else [None]:
-            yield Date(match.group().strip(), year, month, day)
-
-
-def _month(name: str) -> int:
-    return next(i for i, month in enumerate(MONTHS, 1) if month.startswith(name[:3]))
 
 
 def _number(match: re.Match[str]) -> Number:

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.text.tokens import fold
+from assistant.text.tokens import fold, words
 
 Shingles = NDArray[np.uint64]
 
@@ -92,3 +92,13 @@ def buckets(found: Shingles) -> list[int]:
     for row in sketch.hashvalues.astype(np.uint64).reshape(BANDS, ROWS).T:
         keys = _mixed(keys + row)
     return [int(key) for key in keys.view(np.int64)]
+
+
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity of two sets, 0 to 1: the share of all their words that both have."""
+    return len(one & other) / max(len(one | other), 1)
+
+
+def word_similarity(text: str, other: str) -> float:
+    """Jaccard similarity of the words of two texts, 0 to 1."""
+    return jaccard(frozenset(words(text)), frozenset(words(other)))

@@ -1,1 +1,1 @@
-"""The web page: a Gradio chat mounted in FastAPI. Translates between people and the façade."""
+"""The web page: a Gradio app mounted in FastAPI that translates between people and the façade."""

@@ -1,125 +1,25 @@
-"""What adds articles in the page: files with their progress, a page of the web, a pasted text."""
+"""Adding articles in the page: uploaded files, a page of the web, a pasted text."""
 
-import asyncio
-import logging
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import PurePath
 from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
+from assistant import Assistant, AssistantError
 from assistant.corpus.incoming import Incoming
-from assistant.corpus.plan import Plan
-from assistant.errors import AssistantError
-from assistant.schema import Progress
-from assistant.sources.files import MANY, SUFFIXES
-from assistant.web import html
+from assistant.web import article_html, html
 from assistant.web.events import on
-
-log = logging.getLogger(__name__)
-
-TICK = 0.5
-"""Seconds between two looks at how far an import is."""
-
-FAILURES = 20
-"""Failures of an import that are named; a list of 10,000 lines may have as many."""
-
-
-class Import:
-    """One import of files, in a thread of its own: it goes on when its page is closed."""
-
-    def __init__(self, assistant: Assistant, files: Sequence[str]) -> None:
-        self._assistant, self._files = assistant, files
-        self._started = time.monotonic()
-        self._progress: Progress | None = None
-        self._waiting = ""
-        self._stop = threading.Event()
-        self._lines: list[str] = []
-        self._thread = threading.Thread(target=self._run, name="import", daemon=True)
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """False when its outcome is known."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Ends it soon: what is indexed stays, nothing else is left."""
-        self._stop.set()
-
-    def shown(self) -> str:
-        """How far it is, or its outcome, as HTML."""
-        if not self.running:
-            return "".join(map(html.note, self._lines))
-        if self._stop.is_set():
-            return html.note("Stopping …")
-        if self._progress is None:
-            return html.note(f"{self._waiting or 'Reading the files'} …")
-        return html.progress(self._progress, time.monotonic() - self._started)
-
-    def _run(self) -> None:
-        try:
-            plan = self._assistant.add(
-                self._files, progress=self._see, waiting=self._wait, stop=self._stop
-            )
-            self._lines = _outcome(plan, self._stop.is_set())
-        except AssistantError as error:
-            self._lines = [str(error)]
-        except Exception:
-            log.exception("an import failed")
-            self._lines = [html.FAILED]
-
-    def _see(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def _wait(self, message: str) -> None:
-        self._waiting = message.capitalize()
-
-
-def _outcome(plan: Plan, stopped: bool) -> list[str]:
-    failures = [change.error for change in plan.failures]
-    more = len(failures) - FAILURES
-    first = "Stopped. What was added until then stays: " if stopped else ""
-    return [
-        first + plan.summary(), *plan.likenesses[:FAILURES], *failures[:FAILURES],
-        *([f"… and {more:,} more"] if more > 0 else []),
-    ]  # fmt: skip
-
-
-class Imports:
-    """The imports of one server: one at a time, which every page shows."""
-
-    def __init__(self, assistant: Assistant) -> None:
-        self._assistant = assistant
-        self._lock = threading.Lock()
-        self._last: Import | None = None
-
-    @property
-    def running(self) -> Import | None:
-        """The import that runs now."""
-        last = self._last
-        return last if last is not None and last.running else None
-
-    def start(self, files: Sequence[str]) -> Import | None:
-        """Begins one; None while another runs."""
-        with self._lock:
-            if self.running is not None:
-                return None
-            self._last = Import(self._assistant, files)
-            return self._last
+from assistant.web.uploads import Imports, build_upload
 
 
 def build_imports(page: gr.Blocks, assistant: Assistant) -> list[Callable[..., Any]]:
-    """What adds articles; returns the events after which there may be others."""
+    """The three ways to add articles; returns the events that may have added some."""
     imports = Imports(assistant)
     outcome = gr.Markdown(elem_id="outcome", latex_delimiters=[], render=False)
     with gr.Accordion("Add articles", open=False, elem_id="adding") as adding, gr.Tabs():
         with gr.Tab("Upload"):
-            uploaded = _build_upload(page, imports, outcome)
+            uploaded = build_upload(page, imports, outcome)
         with gr.Tab("From the web"):
             fetched = _build_from_web(assistant, outcome)
         with gr.Tab("Paste"):
@@ -140,84 +40,6 @@ def _is_empty(assistant: Assistant) -> bool:
         return False
 
 
-# ---- files ------------------------------------------------------------------------------------
-
-Uploading = tuple[Any, Any, Any, Any, Any, Any]
-"""The progress, the outcome, the two boxes of files, the buttons Add and Stop."""
-
-
-def _build_upload(page: gr.Blocks, imports: Imports, outcome: gr.Markdown) -> list[Any]:
-    with gr.Row():
-        files = gr.File(
-            label="Text, web pages, PDF, Word, EPUB, RTF, JSONL, CSV, ZIP", scale=2,
-            file_count="multiple", file_types=[*SUFFIXES, *MANY], elem_id="files", height=150,
-        )  # fmt: skip
-        folder = gr.File(
-            label="A whole folder", file_count="directory", scale=1, elem_id="folder", height=150
-        )
-    with gr.Row():
-        add = gr.Button("Add the files", variant="primary", elem_id="upload")
-        stop = gr.Button("Stop", visible=False, elem_id="stop-import")
-    importing = gr.Markdown(elem_id="importing", latex_delimiters=[])
-    shown = [importing, outcome, files, folder, add, stop]
-    added = on(add.click, partial(_upload, imports), [files, folder], shown, show_progress="hidden")
-    # Who opens the page while an import runs sees it, and can stop it.
-    watched = on(page.load, partial(_watch, imports), None, shown, show_progress="hidden")
-    on(stop.click, partial(_stop, imports), None, [importing], show_progress="hidden")
-    return [added, watched]
-
-
-async def _upload(
-    imports: Imports, files: Sequence[str] | None, folder: Sequence[str] | None
-) -> AsyncIterator[Uploading]:
-    """Begins an import and shows it until its end."""
-    hidden = [path for path in folder or () if PurePath(path).name.startswith(".")]
-    chosen = [path for path in (*(files or ()), *(folder or ())) if path not in hidden]
-    if not chosen:
-        yield _said("Choose files first.")
-        return
-    begun = imports.start(chosen)
-    if begun is None:
-        yield _said("Files are being added already. Wait for the end, or stop it.")
-        return
-    async for shown in _followed(begun):
-        yield shown
-
-
-async def _watch(imports: Imports) -> AsyncIterator[Uploading]:
-    """Shows an import that was begun elsewhere, or before the page was loaded again."""
-    running = imports.running
-    if running is None:
-        yield (gr.skip(),) * 6
-        return
-    async for shown in _followed(running):
-        yield shown
-
-
-async def _followed(one: Import) -> AsyncIterator[Uploading]:
-    while one.running:
-        busy = gr.Button(interactive=False), gr.Button(visible=True)
-        yield one.shown(), "", gr.skip(), gr.skip(), *busy
-        await asyncio.sleep(TICK)
-    yield "", one.shown(), None, None, *_idle()
-
-
-def _said(problem: str) -> Uploading:
-    return gr.skip(), html.note(problem), gr.skip(), gr.skip(), *[gr.skip()] * 2
-
-
-def _idle() -> tuple[Any, Any]:
-    return gr.Button(interactive=True), gr.Button(visible=False)
-
-
-def _stop(imports: Imports) -> Any:
-    running = imports.running
-    if running is None:
-        return gr.skip()
-    running.stop()
-    return running.shown()
-
-
 # ---- a page of the web ------------------------------------------------------------------------
 
 
@@ -225,9 +47,12 @@ def _build_from_web(assistant: Assistant, outcome: gr.Markdown) -> Any:
     previewed = gr.State(None)
     with gr.Row(elem_id="from-web"):
         address = gr.Textbox(
-            label="Add from the web", placeholder="https://…", scale=8, max_length=2000,
+            label="Add from the web",
+            placeholder="https://…",
+            max_length=2000,
             elem_id="address",
-        )  # fmt: skip
+            scale=8,
+        )
         look = gr.Button("Preview", scale=1, min_width=100, elem_id="look")
     with gr.Column(visible=False, elem_id="preview") as preview:
         seen = gr.Markdown(latex_delimiters=[], elem_id="seen")
@@ -246,7 +71,7 @@ def _unseen() -> tuple[Any, ...]:
 
 
 def _preview(assistant: Assistant, url: str | None) -> tuple[Any, ...]:
-    """What was found at an address, and what adding it would do, before it is done."""
+    """The article found at an address, and what adding it would do; nothing is added yet."""
     try:
         found = assistant.preview((url or "").strip())
         change = assistant.foresee(found)
@@ -255,7 +80,7 @@ def _preview(assistant: Assistant, url: str | None) -> tuple[Any, ...]:
     names = {"unchanged": "Leave it as it is", "changed": "Replace the older version"}
     name = names.get(change.kind, "Add this article")
     add = gr.Button(name, visible=change.kind != "unchanged")
-    return "", found, gr.Column(visible=True), html.preview(found.article, change), add
+    return "", found, gr.Column(visible=True), article_html.preview(found.article, change), add
 
 
 def _add_previewed(assistant: Assistant, found: Incoming | None) -> tuple[Any, ...]:
@@ -289,7 +114,7 @@ def _build_paste(assistant: Assistant, outcome: gr.Markdown) -> Any:
 
 
 def _paste(assistant: Assistant, *fields: str | None) -> tuple[Any, ...]:
-    """Adds the pasted text; the fields are emptied only when that succeeded."""
+    """Adds the pasted text; the fields are emptied only when that succeeds."""
     text, title, source, published, url = (field or "" for field in fields)
     try:
         change = assistant.add_text(text, title=title, source=source, published=published, url=url)

@@ -3,22 +3,25 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import click
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from assistant.assistant import Assistant
+from assistant import Assistant
 from assistant.errors import AssistantError, CorpusError, SettingsError, os_errors
+from assistant.web.runs import find_report
 
 # Before gradio is imported: it reads this once, and would otherwise ask its makers for versions.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+ICON = Path(__file__).parent / "icon.svg"
 MAX_UPLOAD = "1gb"
-"""Of one file: a list or an archive holds many articles, for each of which `max_file_mb` counts."""
+"""Largest upload of one file. `max_file_mb` limits each article in a list or an archive."""
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -31,7 +34,7 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
-"""Seven ways to send data away from a chat message are open without them (measured); this policy
+"""Without them, seven ways to send data away from a chat message are open (measured); this policy
 closes all seven, and the page needs nothing that it forbids."""
 
 
@@ -59,9 +62,30 @@ def build_app(assistant: Assistant) -> FastAPI:
     import gradio
 
     from assistant.web.page import HEAD, STYLE, THEME, build_page
-    from assistant.web.runs import find_report
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app, assistant)
+    gradio.mount_gradio_app(
+        app,
+        build_page(assistant),
+        path="/",
+        ssr_mode=False,
+        show_error=False,
+        theme=THEME,
+        css=STYLE,
+        head=HEAD,
+        footer_links=[],
+        max_file_size=MAX_UPLOAD,
+        favicon_path=None,
+        run_history=False,
+        enable_monitoring=False,
+    )
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _add_routes(app: FastAPI, assistant: Assistant) -> None:
+    """What is served beside the page: health, articles, reports, the icon."""
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -91,31 +115,38 @@ def build_app(assistant: Assistant) -> FastAPI:
 
     @app.get("/favicon.ico")
     def favicon() -> FileResponse:
-        from assistant.web.page import ICON
-
         return FileResponse(ICON, media_type="image/svg+xml")
 
-    gradio.mount_gradio_app(
-        app, build_page(assistant), path="/", ssr_mode=False, show_error=False, theme=THEME,
-        css=STYLE, head=HEAD, footer_links=[], max_file_size=MAX_UPLOAD,
-        favicon_path=None, run_history=False, enable_monitoring=False,
-    )  # fmt: skip
-    app.add_middleware(SecurityHeaders)
-    return app
 
+def serve(
+    assistant: Assistant,
+    *,
+    opened: Callable[[str], None],
+    failed: Callable[[AssistantError], None],
+) -> None:
+    """Serves the page at the settings' host and port until interrupted; loads the models meanwhile.
 
-def serve(assistant: Assistant, host: str, port: int) -> None:
-    """Serves the page until interrupted; the models are loaded meanwhile.
+    Args:
+        opened: gets the address of the page, once it can be opened.
+        failed: gets the reason why the models cannot be loaded, in a thread of its own. The page
+            works for reading then; the same error answers every question.
 
     Raises:
         SettingsError: the address is taken or not ours.
     """
-    listener = _listen(host, port)
-    port = listener.getsockname()[1]
-    threading.Thread(target=_warm, args=(assistant,), name="warm", daemon=True).start()
+    host = assistant.settings.host
+    listener = _listen(host, assistant.settings.port)
+
+    def warm() -> None:
+        try:
+            assistant.warm()
+        except AssistantError as error:
+            failed(error)
+
+    threading.Thread(target=warm, name="warm", daemon=True).start()
     config = uvicorn.Config(build_app(assistant), log_level="warning", timeout_graceful_shutdown=2)
     shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
-    click.echo(f"Open http://{shown}:{port} (Ctrl-C stops)")
+    opened(f"http://{shown}:{listener.getsockname()[1]}")
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -126,11 +157,3 @@ def _listen(host: str, port: int) -> socket.socket:
     remedy = "choose another with --port, or 0 for a free one"
     with os_errors(SettingsError, f"{host}:{port}", remedy):
         return socket.create_server((host, port), family=family)
-
-
-def _warm(assistant: Assistant) -> None:
-    try:
-        assistant.warm()
-    except AssistantError as error:
-        # The page works for reading; the same error answers every question.
-        click.echo(f"assistant: {error}", err=True)

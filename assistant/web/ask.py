@@ -1,4 +1,4 @@
-"""The Ask tab: a chat that streams its answers, and what a person found wrong with one."""
+"""The Ask tab: a chat that streams its answers."""
 
 import asyncio
 import logging
@@ -9,62 +9,46 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
-from assistant.feedback import MAX_REMARK, REASONS
+from assistant import Assistant, AssistantError
 from assistant.schema import Answer, Filter
 from assistant.web import html
 from assistant.web.events import Ask, day, on
+from assistant.web.feedback import Answers, build_feedback
 
 log = logging.getLogger(__name__)
 
 EXAMPLES = 4
 CHOICES = 500
-"""Outlets, authors or articles in a list to choose from: a browser shows as many at once."""
+"""Outlets, authors or articles offered in a list: as many as a browser shows at once."""
 
 Messages = list[dict[str, Any]]
-Answers = Sequence[Answer | None]
-"""The answers of a chat in order, None for one that failed; they never leave the server."""
 
 
 def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
-    """The chat with its box; returns what wires other events to it."""
+    """The chat with its box; returns a function that has an event ask a question."""
     chat = gr.Chatbot(
-        elem_id="chat", show_label=False, label="Answers", buttons=["copy"], sanitize_html=True,
-        render_markdown=True, latex_delimiters=[], line_breaks=False, height="66vh",
+        elem_id="chat",
+        show_label=False,
+        label="Answers",
+        buttons=["copy"],
+        sanitize_html=True,
+        render_markdown=True,
+        latex_delimiters=[],
+        line_breaks=False,
+        height="66vh",
         autoscroll=False,
         placeholder="Answers are sentences of your articles, one click from where they stand.",
-    )  # fmt: skip
+    )
     answers: gr.State = gr.State(())
-    _build_feedback(assistant, chat, answers)
-    with gr.Row(elem_id="understood", visible=False) as row:
-        searched = gr.Textbox(
-            label="Searched for", scale=8, max_length=2_000, elem_id="searched", lines=1
-        )
-        period = gr.Button(visible=False, size="sm", scale=0, min_width=160, elem_id="period")
-        again = gr.Button("Search again", size="sm", scale=0, min_width=120, elem_id="again-search")
-    with gr.Row(elem_id="asking"):
-        box = gr.Textbox(
-            label="Your question", show_label=False, placeholder="Ask what the articles say …",
-            container=False, scale=8, max_length=20_000, elem_id="question", autofocus=True,
-        )  # fmt: skip
-        button = gr.Button("Ask", variant="primary", scale=1, min_width=72, elem_id="send")
-        stop = gr.Button("Stop", scale=1, min_width=72, elem_id="stop", visible=False)
-    with gr.Accordion("Which articles", open=False, elem_id="which"):
-        with gr.Row():
-            since = gr.Textbox(label="Published since", placeholder="2026-11-24", max_length=10)
-            until = gr.Textbox(label="Published until", placeholder="2026-11-24", max_length=10)
-            outlets = gr.Dropdown(label="Outlets", multiselect=True, choices=[], scale=2)
-        with gr.Row():
-            authors = gr.Dropdown(label="Authors", multiselect=True, choices=[])
-            articles = gr.Dropdown(label="Articles", multiselect=True, choices=[], scale=2)
-    with gr.Row(elem_id="examples"):
-        examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
+    build_feedback(assistant, chat, answers)
+    row, searched, period, again = _build_understood()
+    box, button, stop = _build_box()
+    chosen = _build_filter(page, assistant)
     shown = [chat, box, answers, searched, period, row, button, stop]
     running: list[Any] = []
 
     def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
-        held = [question, chat, answers, since, until, outlets, authors, articles]
+        held = [question, chat, answers, *chosen]
         wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
         running.append(wired)
         return wired
@@ -74,18 +58,66 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
     for event in (searched.submit, again.click):
         ask(event, searched, _stream_again)
     ask(period.click, searched, _stream_of_all_times)
-    for example in examples:
+    for example in _build_examples(page, assistant):
         ask(example.click, example)
     on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
-    on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
-    chosen = [outlets, authors, articles]
-    on(page.load, partial(_choices, assistant), None, chosen, show_progress="hidden")
     return ask
 
 
+def _build_understood() -> tuple[gr.Row, gr.Textbox, gr.Button, gr.Button]:
+    """The line that says what was searched for: its row, the question, the period, Search again."""
+    with gr.Row(elem_id="understood", visible=False) as row:
+        searched = gr.Textbox(
+            label="Searched for", scale=8, max_length=2_000, elem_id="searched", lines=1
+        )
+        period = gr.Button(visible=False, size="sm", scale=0, min_width=160, elem_id="period")
+        again = gr.Button("Search again", size="sm", scale=0, min_width=120, elem_id="again-search")
+    return row, searched, period, again
+
+
+def _build_box() -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    """The box for a question, and the buttons Ask and Stop."""
+    with gr.Row(elem_id="asking"):
+        box = gr.Textbox(
+            label="Your question",
+            show_label=False,
+            placeholder="Ask what the articles say …",
+            container=False,
+            max_length=20_000,
+            elem_id="question",
+            autofocus=True,
+            scale=8,
+        )
+        button = gr.Button("Ask", variant="primary", scale=1, min_width=72, elem_id="send")
+        stop = gr.Button("Stop", scale=1, min_width=72, elem_id="stop", visible=False)
+    return box, button, stop
+
+
+def _build_filter(page: gr.Blocks, assistant: Assistant) -> list[Any]:
+    """The components that choose which articles may answer, in the order of `_within`."""
+    with gr.Accordion("Which articles", open=False, elem_id="which"):
+        with gr.Row():
+            since = gr.Textbox(label="Published since", placeholder="2026-11-24", max_length=10)
+            until = gr.Textbox(label="Published until", placeholder="2026-11-24", max_length=10)
+            outlets = gr.Dropdown(label="Outlets", multiselect=True, choices=[], scale=2)
+        with gr.Row():
+            authors = gr.Dropdown(label="Authors", multiselect=True, choices=[])
+            articles = gr.Dropdown(label="Articles", multiselect=True, choices=[], scale=2)
+    lists = [outlets, authors, articles]
+    on(page.load, partial(_choices, assistant), None, lists, show_progress="hidden")
+    return [since, until, *lists]
+
+
+def _build_examples(page: gr.Blocks, assistant: Assistant) -> list[gr.Button]:
+    with gr.Row(elem_id="examples"):
+        examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
+    on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
+    return examples
+
+
 def _choices(assistant: Assistant) -> list[Any]:
-    """The outlets, authors and articles that can be chosen; of very many, those of most articles
-    and the newest.
+    """What can be chosen: of very many outlets and authors those with most articles, of very many
+    articles the newest.
     """
     try:
         newest = assistant.articles(limit=CHOICES)
@@ -106,7 +138,7 @@ def _examples(assistant: Assistant) -> list[Any]:
 
 
 Shown = tuple[Messages, str, Answers, Any, Any, Any, Any, Any]
-"""The chat, the box, the answers, what was searched for, the time that narrowed it, the row of
+"""The chat, the box, the answers, what was searched for, the button for its period, the row of
 both, the buttons Ask and Stop."""
 Stream = Callable[..., AsyncIterator[Shown]]
 _AS_IT_IS = gr.skip(), gr.skip(), gr.skip()
@@ -123,18 +155,18 @@ async def _stream(
 ) -> AsyncIterator[Shown]:
     """The chat with the question, then with the answer as it grows; the box is emptied.
 
-    When it is stopped, nothing here holds the growing answer any more, which closes it, and with it
+    When it is stopped, nothing here holds the growing answer any more: that closes it, and with it
     the connection to a language model.
 
     Args:
-        chosen: what `_within` takes: days of publication, outlets, authors, articles.
-        alone: see `Assistant.stream`, `narrow` too.
+        chosen: what `_within` takes.
+        alone: see `Assistant.stream`; `narrow` too.
     """
     if not question.strip():
         yield messages or [], "", answers, *_AS_IT_IS, *_idle()
         return
     said = [*(messages or []), {"role": "user", "content": html.question(question[:2000])}]
-    # As many as there are questions before: one may have failed, or the chat been emptied.
+    # One for each earlier question: some may have failed, or the chat may have been cleared.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
     waiting = "Searching the articles …" if assistant.ready else "Loading the models …"
     yield [*said, _reply(html.note(waiting))], "", before, *_understood(None), *_busy()
@@ -148,7 +180,7 @@ async def _stream(
             reply = _reply(html.answer(found, complete=False))
             yield [*said, reply], "", before, *_AS_IT_IS, *_busy()
         if last is not None:
-            # Without the candidates, which feedback does not need and which are large.
+            # The candidates are large, and feedback does not need them.
             given = [*before, replace(last, passages=())]
             reply = _reply(html.answer(last))
             yield [*said, reply], "", given, *_understood(last), *_idle()
@@ -163,13 +195,13 @@ async def _stream(
 def _within(
     since: str | None = None, until: str | None = None, *chosen: Sequence[str] | None
 ) -> Filter:
-    """The articles that a person has chosen.
+    """The filter that a person has chosen.
 
     Args:
         chosen: outlets, authors, ids of articles.
 
     Raises:
-        SettingsError: a day is none.
+        SettingsError: a day is not a date.
     """
     outlets, authors, articles = (tuple(each or ()) for each in (*chosen, (), (), ())[:3])
     first, last = day("Published since", since), day("Published until", until)
@@ -177,7 +209,7 @@ def _within(
 
 
 def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
-    """The line that says what was searched for, and the time that narrowed it."""
+    """What the line says was searched for, its button for the period, and whether it is there."""
     if answer is None or not answer.standalone:
         return "", gr.Button(visible=False), gr.Row(visible=False)
     parts = [f"only “{answer.period}”"] * bool(answer.period)
@@ -194,7 +226,7 @@ async def _stream_again(
     *chosen: Any,
     narrow: bool = True,
 ) -> AsyncIterator[Shown]:
-    """Asks the last question again as a person has corrected it; it takes the place of the last."""
+    """Asks the last question again as a person has corrected it, in place of the last answer."""
     kept = (messages or [])[:-2]
     before = answers[: len(kept) // 2]
     stream = _stream(assistant, searched, kept, before, *chosen, alone=True, narrow=narrow)
@@ -203,7 +235,7 @@ async def _stream_again(
 
 
 async def _stream_of_all_times(*asked: Any) -> AsyncIterator[Shown]:
-    """Asks again without the time that the question speaks of."""
+    """Asks again without the period that the question names."""
     async for shown in _stream_again(*asked, narrow=False):
         yield shown
 
@@ -217,7 +249,7 @@ def _idle() -> tuple[Any, Any]:
 
 
 def _stopped(messages: Messages | None, answers: Answers) -> tuple[Any, ...]:
-    """What was written so far stays, with a word that it was stopped."""
+    """What is written so far stays, with a note that it was stopped."""
     said = list(messages or [])
     if said and said[-1]["role"] == "assistant":
         said[-1] = _reply(f"{_text(said[-1])}{html.note('Stopped.')}")
@@ -229,70 +261,5 @@ def _text(message: dict[str, Any]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
-def _reply(html: str) -> dict[str, Any]:
-    return {"role": "assistant", "content": html}
-
-
-# ---- feedback ---------------------------------------------------------------------------------
-
-
-def _build_feedback(assistant: Assistant, chat: gr.Chatbot, answers: gr.State) -> None:
-    """What is wrong with an answer: asked when a person turns the thumb down."""
-    wrong = gr.State(None)
-    with gr.Column(visible=False, elem_id="feedback") as form:
-        about = gr.Markdown(latex_delimiters=[])
-        reason = gr.Radio(
-            [(reason.capitalize(), reason) for reason in REASONS], container=False,
-            label="What is wrong with it?", show_label=False, elem_id="reason",
-        )  # fmt: skip
-        with gr.Row(elem_id="remark"):
-            remark = gr.Textbox(
-                label="Remark", show_label=False, placeholder="Remark (optional)", container=False,
-                scale=8, max_length=MAX_REMARK,
-            )  # fmt: skip
-            send = gr.Button("Send", variant="primary", scale=1, min_width=72, elem_id="give")
-            cancel = gr.Button("Cancel", scale=1, min_width=72, elem_id="cancel")
-    shown = [wrong, form, about, reason, remark]
-    on(chat.like, _judge, [answers], [chat, *shown], show_progress="hidden")
-    on(cancel.click, _cancel, None, [chat, *shown], show_progress="hidden")
-    on(send.click, partial(_give, assistant), [wrong, reason, remark], shown)
-
-
-def _judge(answers: Answers, event: gr.LikeData) -> tuple[Any, ...]:
-    """Opens the form for the answer whose thumb is down; the browser only says which one."""
-    place = event.index if isinstance(event.index, int) else event.index[0]
-    turn = place // 2
-    thumb = "Like" if event.liked is True else "Dislike" if event.liked is False else None
-    # Gradio forgets a thumb only when it has been told of it.
-    thumbs = gr.Chatbot(feedback_value=[*[None] * turn, thumb])
-    if thumb == "Like":
-        gr.Info("Thank you.", duration=3)
-    found = dict(enumerate(answers)).get(turn)
-    if thumb != "Dislike" or found is None:
-        return thumbs, *_put_away()
-    about = f"What is wrong with the answer to “{found.question[:200]}”?"
-    return thumbs, found, gr.Column(visible=True), html.note(about), None, ""
-
-
-def _put_away() -> tuple[Any, ...]:
-    return None, gr.Column(visible=False), "", None, ""
-
-
-def _cancel() -> tuple[Any, ...]:
-    return gr.Chatbot(feedback_value=[]), *_put_away()
-
-
-def _give(
-    assistant: Assistant, wrong: Answer | None, reason: str | None, remark: str
-) -> tuple[Any, ...]:
-    """Gives the feedback; the form stays as it is when that failed."""
-    if wrong is None:
-        return _put_away()
-    if not reason:
-        return wrong, gr.Column(), html.note("Choose first what is wrong."), reason, remark
-    try:
-        assistant.give_feedback(wrong, reason, remark)
-    except AssistantError as error:
-        return wrong, gr.Column(), html.note(str(error)), reason, remark
-    gr.Info("Thank you. It is kept for the next evaluation.", duration=3)
-    return _put_away()
+def _reply(content: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": content}

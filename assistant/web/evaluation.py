@@ -6,19 +6,17 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Assistant, AssistantError
 from assistant.web import html
 from assistant.web.events import Ask, on
-from assistant.web.runs import Judged, Measure, Run, newest_run
+from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
-NO_RUN = "No evaluation has been run yet: `make eval` runs one."
 
 
 def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask) -> None:
-    """What is inside the tab; the run is read when the tab is opened."""
+    """Fills the tab; the run is read when the tab is opened."""
     run = gr.State(None)
     with gr.Row(elem_id="run"):
         head = _markdown()
@@ -29,10 +27,17 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
             label="Questions", choices=[ALL], value=ALL, filterable=False, elem_id="outcomes"
         )
         table = gr.Dataframe(
-            headers=COLUMNS, datatype="str", interactive=False, show_label=False,
-            label="Questions of the run", max_height=320, elem_id="questions", wrap=True,
-            column_widths=["24%", "18%", "48%", "10%"], buttons=[],
-        )  # fmt: skip
+            headers=COLUMNS,
+            datatype="str",
+            column_widths=["24%", "18%", "48%", "10%"],
+            interactive=False,
+            label="Questions of the run",
+            show_label=False,
+            max_height=320,
+            elem_id="questions",
+            wrap=True,
+            buttons=[],
+        )
     with gr.Column(visible=False, elem_id="case") as case:
         details = _markdown()
         again = gr.Button("Ask this now", variant="primary", elem_id="again")
@@ -42,8 +47,7 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
         on(event, partial(_show, assistant), None, shown, show_progress="hidden")
     on(outcome.input, _rows, [run, outcome], [table], show_progress="hidden")
 
-    # Not a partial: Gradio would not see that it wants the event.
-    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:
+    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
         return _open(assistant, run, str(event.row_value[-1]))
 
     on(table.select, opened, [run], [case, details, chosen], show_progress="hidden")
@@ -52,15 +56,15 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
 
 
 def _markdown() -> gr.Markdown:
-    """Without formulas: they are looked for in the finished page, where nothing is escaped."""
+    """Without formulas, which are parsed in the finished page, where nothing is escaped."""
     return gr.Markdown(latex_delimiters=[])
 
 
 def _show(assistant: Assistant) -> tuple[Any, ...]:
-    """The newest run, all its questions and none of them chosen; or a sentence instead."""
+    """The newest run with all its questions, none of them chosen; or a sentence instead."""
     try:
         run = newest_run(assistant.settings.evaluation_folder)
-        said = NO_RUN
+        said = no_run()
     except AssistantError as error:
         run, said = None, html.note(str(error))
     hidden = gr.Column(visible=False)
@@ -72,14 +76,19 @@ def _show(assistant: Assistant) -> tuple[Any, ...]:
     return run, _head(run), gr.Column(visible=True), _summary(run), outcomes, _rows(run), hidden
 
 
+def no_run() -> str:
+    """What the tab says without a run; `make eval` is named only where it exists."""
+    return "No evaluation has been run yet" + (": `make eval` runs one." if in_clone() else ".")
+
+
 def _rows(run: Run | None, outcome: str = ALL) -> list[list[str]]:
-    """Rows of the table; shown as text by the table itself."""
+    """Rows of the table, which shows them as plain text."""
     questions = run.questions if run else ()
     return [[q.outcome, q.kind, q.text, q.id] for q in questions if outcome in (ALL, q.outcome)]
 
 
 def _open(assistant: Assistant, run: Run | None, id: str) -> tuple[Any, ...]:
-    """The chosen question: what is known of it, and what is asked by the button."""
+    """The chosen question: what the run knows of it, and what the button asks."""
     found = run.question(id) if run else None
     if found is None:
         return gr.Column(visible=False), "", ""
@@ -125,7 +134,7 @@ def _measure_row(measure: Measure) -> str:
 
 
 def _details(assistant: Assistant, found: Judged) -> str:
-    """A question: the answer that is expected, the one that was given, the gold articles."""
+    """A question: the expected answer, the one that was given, the gold articles."""
     parts = [f'<p class="asked">{html.shown(found.text)}</p>']
     parts += [_muted("After", f"{question} {answer}") for question, answer in found.history]
     parts += [_muted("Stands alone as", found.standalone)]
@@ -151,7 +160,7 @@ def _muted(label: str, text: str) -> str:
 
 
 def _said(found: Judged) -> str:
-    """The quotes with the titles of their articles; of a refusal, its text."""
+    """The quotes with the titles of their articles; the text of a refusal."""
     if not found.answered:
         return _paragraph(found.said or "Nothing: only the search was measured.")
     return "".join(
@@ -162,8 +171,8 @@ def _said(found: Judged) -> str:
 
 
 def _article(assistant: Assistant, article_id: str) -> str:
-    """A link to an article; its id alone where the corpus that is served lacks it."""
+    """A link to an article; its id alone where this corpus lacks it."""
     try:
-        return html.link_to(article_id, assistant.article(article_id).title)
+        return html.view_link(article_id, assistant.article(article_id).title)
     except AssistantError:
         return html.shown(f"{article_id} (not among these articles)")

@@ -1,4 +1,4 @@
-"""How events of the page are wired, and what is typed is read."""
+"""Wiring the page's events, and reading the days that are typed into it."""
 
 from collections.abc import Callable
 from datetime import date
@@ -9,7 +9,6 @@ from assistant.errors import SettingsError
 CONCURRENT = 32
 """Questions answered at once; Gradio's own default is one."""
 
-
 Ask = Callable[[Callable[..., Any], Any], Any]
 """Wires an event so that it asks the question that a component holds."""
 
@@ -17,19 +16,22 @@ Ask = Callable[[Callable[..., Any], Any], Any]
 def on(
     event: Callable[..., Any], fn: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
 ) -> Any:
-    """Wires an event: many at once, and no public endpoint for it."""
+    """Wires an event that may run many times at once, without a public endpoint.
+
+    A function that wants the event itself cannot be a partial: Gradio would not see its types.
+    """
     return event(
         fn, inputs, outputs, concurrency_limit=CONCURRENT, api_visibility="private", **more
     )
 
 
 def day(name: str, typed: str | None) -> str | None:
-    """The ISO date that a person typed into a box; None for an empty one.
+    """The ISO date that a person typed into a box; None for an empty box.
 
     Raises:
-        SettingsError: it is no date; names the box.
+        SettingsError: it is not a date; names the box.
     """
-    typed = (typed or "").strip()  # a box that nobody has seen yet holds None
+    typed = (typed or "").strip()  # a box that was never shown holds None
     try:
         return date.fromisoformat(typed).isoformat() if typed else None
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Answers to HTML. Every character that is not the program's own is escaped.
+"""Answers as HTML. Every character that is not the program's own is escaped.
 
-A chat message is one HTML block without a line break in it, so that neither Markdown nor formulas
-are looked for in the words of an article.
+A chat message is one HTML block without a line break, so that no Markdown and no formulas are
+parsed in the words of an article.
 """
 
 import re
@@ -9,19 +9,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.answering.verification.claims import marks_in
-from assistant.corpus.ingestion import Details
-from assistant.corpus.plan import Change
-from assistant.schema import (
-    Answer,
-    Article,
-    ArticleSummary,
-    Check,
-    Citation,
-    Copy,
-    Passage,
-    Progress,
-)
+from assistant.schema import Answer, Check, Citation
+from assistant.text.citation_marks import marks_in
 
 FAILED = (
     "Something went wrong inside the program; what it was stands in the window in which it runs. "
@@ -30,27 +19,27 @@ FAILED = (
 
 
 def shown(text: str) -> str:
-    """Untrusted text as HTML that shows it letter by letter, on one line.
+    """Untrusted text as HTML that shows it character by character, on one line.
 
-    Punctuation becomes character references: neither a Markdown parser nor a formula renderer
-    that looks at the source before the browser does finds anything in it.
+    Punctuation becomes character references, so that a Markdown parser or a formula renderer,
+    which reads the source before the browser does, finds nothing in it.
     """
     one_line = " ".join(text.split())
     return re.sub(r"[^\w ]", lambda match: f"&#{ord(match.group())};", one_line)
 
 
 def question(text: str) -> str:
-    """The message of a person."""
+    """The message of the person who asks."""
     return f'<div class="asked">{shown(text)}</div>'
 
 
 def note(text: str) -> str:
-    """A message of the program's own, while there is no answer yet, or an error."""
+    """The program's own message: what it is doing, or an error."""
     return f'<div class="note">{shown(text)}</div>'
 
 
 def answer(found: Answer, complete: bool = True) -> str:
-    """The message of an answer: prose or quoted sentences, then its sources as cards."""
+    """The message with an answer: prose or quoted sentences, then its sources as cards."""
     parts = ['<div class="answer">']
     if not found.answered:
         parts.append(f"<p>{shown(found.text)}</p>")
@@ -113,7 +102,7 @@ def _linked(text: str, known: Mapping[int, Citation]) -> str:
     parts, at = [], 0
     for mark in marks_in(text):
         if not known.keys() & set(mark.numbers):
-            continue  # brackets of an article's own, or a source that was removed
+            continue  # brackets of the article itself, or of a source that was removed
         parts.append(_lines(text[at : mark.start]))
         parts += [_cite(known[n]) if n in known else shown(f"[{n}]") for n in mark.numbers]
         at = mark.end
@@ -121,7 +110,7 @@ def _linked(text: str, known: Mapping[int, Citation]) -> str:
 
 
 def _lines(text: str) -> str:
-    """Prose with its line breaks and the blanks at its ends."""
+    """Prose with its line breaks, and with the blanks at its ends."""
     plain = re.sub(r"\*\*|__", "", text)
     lines = [shown(line) if line.strip() else "" for line in plain.split("\n")]
     low = " " if plain[:1] == " " else ""
@@ -137,19 +126,19 @@ _VERDICTS = {
 
 
 def _mark(check: Check) -> str:
-    """The small mark of a check; why, on hover and for screen readers."""
+    """The mark of a check, which tells its reasons on hover and to screen readers."""
     sign, verdict = _VERDICTS[check.verdict]
     why = f"{verdict}: {'; '.join(check.reasons)}" if check.reasons else verdict
     label = shown(why)
     return (
-        # Gradio has a class "check" of its own, which nobody sees.
+        # Gradio's own class "check" would hide it.
         f' <span class="verdict {check.verdict}" role="img" tabindex="0" title="{label}" '
         f'aria-label="{label}">{sign}</span>'
     )
 
 
 def card(citations: Sequence[Citation]) -> str:
-    """The sources in one passage: their article, and each cited sentence marked in the passage."""
+    """The card of a passage: its article, and the passage with each cited sentence marked."""
     first = citations[0]
     numbers = "".join(f'<span class="number">{c.number}</span>' for c in citations)
     speakers = dict.fromkeys(c.speaker for c in citations if c.speaker)
@@ -163,9 +152,9 @@ def card(citations: Sequence[Citation]) -> str:
 
 
 def _also(citations: Sequence[Citation]) -> str:
-    """The copies of the article, which are one source with it, as links."""
+    """Links to the article's near-duplicates, which count as the same source."""
     copies = {copy.article_id: copy.name for citation in citations for copy in citation.also}
-    names = ", ".join(f'<a href="{_place(id)}">{shown(name)}</a>' for id, name in copies.items())
+    names = ", ".join(link_to(id, name) for id, name in copies.items())
     return f'<div class="also">Also published by {names}</div>' if names else ""
 
 
@@ -175,13 +164,14 @@ def _marked(citations: Sequence[Citation]) -> str:
     parts, at = [], 0
     for citation in sorted(citations, key=lambda c: c.start):
         start, end = citation.start - first.context_start, citation.end - first.context_start
-        parts += [_paragraphs(first.context[at:start])]
-        parts += [f"<mark>{_paragraphs(first.context[start:end])}</mark>"]
+        parts += [paragraphs(first.context[at:start])]
+        parts += [f"<mark>{paragraphs(first.context[start:end])}</mark>"]
         at = end
-    return " ".join([*parts, _paragraphs(first.context[at:])])
+    return " ".join([*parts, paragraphs(first.context[at:])])
 
 
-def _paragraphs(text: str) -> str:
+def paragraphs(text: str) -> str:
+    """Untrusted text with line breaks between its paragraphs."""
     return "<br>".join(shown(part) for part in re.split(r"\n\s*\n", text))
 
 
@@ -198,132 +188,19 @@ def _outlet(citation: Citation) -> str:
 
 
 def link(citation: Citation) -> str:
-    """The deep link of a citation: opens its article, scrolled to the sentence."""
-    place = f"s={citation.start}-{citation.end}"
-    return escape(f"#/article/{quote(citation.article_id, safe='')}?{place}")
+    """The deep link of a citation, which opens its article at the sentence."""
+    return f"{_place(citation.article_id)}?s={citation.start}-{citation.end}"
+
+
+def link_to(article_id: str, name: str) -> str:
+    """A link with any name that opens an article."""
+    return f'<a href="{_place(article_id)}">{shown(name)}</a>'
+
+
+def view_link(article_id: str, title: str) -> str:
+    """The link “View “title”” that opens an article."""
+    return f'<a class="open" href="{_place(article_id)}">View “{shown(title)}”</a>'
 
 
 def _place(article_id: str) -> str:
     return escape(f"#/article/{quote(article_id, safe='')}")
-
-
-def link_to(article_id: str, title: str) -> str:
-    """A link that opens an article in the side panel."""
-    return f'<a class="open" href="{_place(article_id)}">View “{shown(title)}”</a>'
-
-
-PREVIEWED = 1_200
-"""Characters of an article's text that a preview shows."""
-
-
-def preview(article: Article, change: Change) -> str:
-    """An article that is about to be added: what that does, its facts, how its text begins."""
-    authors = ", ".join(article.authors)
-    facts = filter(None, (article.source, article.published or "date unknown", authors))
-    text = article.text[:PREVIEWED] + (" …" if len(article.text) > PREVIEWED else "")
-    words = f"{len(article.text.split())} words"
-    return (
-        f'<div class="answer">{_foreseen(change)}<p class="byline"><b>{shown(article.title)}</b> '
-        f'<span class="outlet">{shown(", ".join([*facts, words]))}</span></p>'
-        f'<p class="passage">{_paragraphs(text)}</p></div>'
-    )
-
-
-def _foreseen(change: Change) -> str:
-    """What adding it does, where it is not simply new."""
-    lines = []
-    if change.kind == "unchanged":
-        link = _link(change.article_id, change.article_id)
-        lines.append(f"This article is in the corpus already: {link}")
-    if change.kind == "changed":
-        link = _link(change.previous_id, change.previous_id)
-        lines.append(f"Adding it replaces the older version: {link}")
-    if change.copies:
-        lines.append(f"Nearly the same as {_copies(change.copies)}")
-    return "".join(f'<p class="notice">{line}</p>' for line in lines)
-
-
-def _copies(copies: Sequence[Copy]) -> str:
-    return "<br>".join(
-        f"{_link(copy.article_id, copy.title)} "
-        f"({shown(', '.join(filter(None, (copy.source, copy.published))) or 'date unknown')}, "
-        f"{copy.similarity:.0%} the same)"
-        for copy in copies
-    )
-
-
-def _link(article_id: str, name: str) -> str:
-    return f'<a href="{_place(article_id)}">{shown(name)}</a>'
-
-
-_DATE_FROM = {"metadata": "as its file says", "url": "from its address", "text": "from its text"}
-_UPLOADED = re.compile(r"^.*[/\\]uploads[/\\][0-9a-f]{40,}[/\\]")
-"""Where Gradio keeps an uploaded file; a person knows its name only."""
-
-
-def details(found: Details, copies: Sequence[Copy]) -> str:
-    """All that is known of an article, in a table."""
-    article = found.article
-    date = article.published or "unknown"
-    if found.date_from in _DATE_FROM and article.published:
-        date += f" ({_DATE_FROM[found.date_from]})"
-    pieces = len(found.passages)
-    size = f"{len(article.text.split()):,} words, {pieces:,} passage{'s' * (pieces != 1)}"
-    facts = {
-        "Outlet": article.source or "unknown",
-        "Authors": ", ".join(article.authors) or "unknown",
-        "Date": date,
-        "Language": article.language or "unknown",
-        "Address": article.url or "none",
-        "Added from": _UPLOADED.sub("", found.origin) or "a file put into the corpus",
-        "File": article.path,
-        "Length": size,
-    }
-    rows = [f'<tr><th scope="row">{k}</th><td>{shown(v)}</td></tr>' for k, v in facts.items()]
-    if copies:
-        rows.append(f'<tr><th scope="row">Nearly the same as</th><td>{_copies(copies)}</td></tr>')
-    problem = f'<p class="notice">{shown(found.problem)}</p>' if found.problem else ""
-    return (
-        f'<div class="answer"><h2 class="title">{shown(article.title)}</h2>{problem}'
-        f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
-        f"{link_to(article.id, article.title)}</div>"
-    )
-
-
-PASSAGES = 200
-"""Passages that are listed of one article: a book has thousands."""
-
-
-def passages(found: Sequence[Passage]) -> str:
-    """The passages of an article, each with its offsets."""
-    parts = [
-        f'<li><span class="outlet">{p.start:,}&#8211;{p.end:,}</span> {_paragraphs(p.text)}</li>'
-        for p in found[:PASSAGES]
-    ]
-    more = len(found) - PASSAGES
-    rest = f"<p>… and {more:,} more.</p>" if more > 0 else ""
-    return f'<div class="answer"><ol class="passages">{"".join(parts)}</ol>{rest}</div>'
-
-
-def progress(far: Progress, seconds: float) -> str:
-    """How far a long job is: a bar, its speed, and about how long it still takes."""
-    rate = far.done / max(seconds, 0.001)
-    left = (far.total - far.done) / rate if rate else 0
-    said = f"{far.done:,} of about {far.total:,} {far.unit}, {rate:,.1f} a second"
-    if far.done < far.total:
-        said += f", about {_duration(left)} left"
-    return (
-        f'<div class="note"><progress max="{max(far.total, 1)}" value="{far.done}" '
-        f'aria-label="Articles added"></progress> {shown(said)}</div>'
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-def table(articles: Sequence[ArticleSummary]) -> list[list[str | int]]:
-    """Rows of the table of articles; shown as text by the table itself."""
-    return [[a.title, a.source or "", a.published or "", a.words, a.id] for a in articles]

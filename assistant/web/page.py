@@ -6,8 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.assistant import Assistant
-from assistant.errors import AssistantError
+from assistant import Assistant, AssistantError
 from assistant.web import html
 from assistant.web.articles import build_articles
 from assistant.web.ask import build_chat
@@ -17,15 +16,14 @@ from assistant.web.events import CONCURRENT, on
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
 HEAD = f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
-ICON = _HERE / "icon.svg"
 THEME = gr.themes.Base(
     primary_hue="blue",
     neutral_hue="slate",
-    # Fonts of the system: nothing is fetched, and text looks as it does elsewhere.
+    # System fonts: nothing is fetched, and text looks as it does elsewhere.
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 ).set(
-    # Gradio's own are below the contrast of 4.5 to 1 that text needs to be read.
+    # Gradio's own colours are below the contrast of 4.5 to 1 that readable text needs.
     color_accent="*primary_600",
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
@@ -39,10 +37,9 @@ THEME = gr.themes.Base(
 def build_page(assistant: Assistant) -> gr.Blocks:
     """The page over one assistant; nothing is searched or loaded until someone opens it."""
     page: gr.Blocks
-    with gr.Blocks(
-        # Uploads of a day: an import of many files may read the last of them hours later.
-        title="News assistant", analytics_enabled=False, delete_cache=(3600, 86400),
-    ) as page:  # fmt: skip
+    # Uploads are kept for a day: an import of many files may read the last of them hours later.
+    kept = 3600, 86400
+    with gr.Blocks(title="News assistant", analytics_enabled=False, delete_cache=kept) as page:
         # Markdown throughout: gr.HTML compiles templates, which the security policy forbids.
         gr.Markdown("# Ask your articles", elem_id="heading")
         status = gr.Markdown(elem_id="status", latex_delimiters=[])
@@ -62,7 +59,7 @@ def build_page(assistant: Assistant) -> gr.Blocks:
 
 
 def _status(assistant: Assistant) -> tuple[str, Any]:
-    """The status line, and the timer: slow once the models are there."""
+    """The status line, and the timer, which ticks slowly once the models are loaded."""
     try:
         line = assistant.status()
     except AssistantError as error:

@@ -1,4 +1,4 @@
-"""Reads what `make eval` writes: the newest run, as far as the page shows it, and its report."""
+"""Reads evaluation runs: the newest one, as far as the page shows it, and its report."""
 
 import json
 from collections import Counter
@@ -8,20 +8,24 @@ from typing import Any
 
 from assistant.errors import StoreError, reason_of
 
+ROOT = Path(__file__).parents[2]
 FOLDER = "runs"
 """Name of the folder of runs inside the evaluation folder."""
 
 MAIN_MEASURES = (
-    "evidence hit@1", "evidence hit@10", "evidence MRR", "contains answer", "token F1",
-    "evidence cited", "evidence cited first", "citation precision",
-    "false-answer rate", "false-refusal rate", "refusal AUROC",
-)  # fmt: skip
+    "evidence hit@1, evidence hit@10, evidence MRR, contains answer, token F1, evidence cited, "
+    "evidence cited first, citation precision, false-answer rate, false-refusal rate, "
+    "refusal AUROC"
+).split(", ")
 """The measures that are shown; the report has them all."""
 
 WRONG = (
-    "should have refused", "should have answered", "wrong sentence", "retrieved but not chosen",
+    "should have refused",
+    "should have answered",
+    "wrong sentence",
+    "retrieved but not chosen",
     "not retrieved",
-)  # fmt: skip
+)
 RIGHT = ("right", "rightly refused")
 
 
@@ -38,7 +42,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Quoted:
-    """A sentence that was quoted, with the title of its article as it was then."""
+    """A quoted sentence, with the title that its article had then."""
 
     title: str
     text: str
@@ -58,7 +62,7 @@ class Judged:
     history: tuple[tuple[str, str], ...]
     standalone: str
     said: str
-    """The text of the answer, of which quotes are a part; empty when none was asked for."""
+    """The text of the answer, quotes included; empty when no answer was asked for."""
     answered: bool
     quotes: tuple[Quoted, ...]
 
@@ -78,7 +82,7 @@ class Run:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many questions ended how, the wrong ones first."""
+        """The number of questions with each outcome, the wrong ones first."""
         return dict(Counter(question.outcome for question in self.questions))
 
     def question(self, id: str) -> Judged | None:
@@ -86,8 +90,16 @@ class Run:
         return next((question for question in self.questions if question.id == id), None)
 
 
+def in_clone() -> bool:
+    """Whether `make eval` exists: in a clone, where it and `eval` lie beside the package.
+
+    The import system does not tell: the command of an editable install does not find `eval`.
+    """
+    return (ROOT / "Makefile").is_file() and (ROOT / "eval").is_dir()
+
+
 def newest_run(evaluation: Path) -> Run | None:
-    """The run that was written last; None while there is none.
+    """The run that was written last; None if there are no runs.
 
     Raises:
         StoreError: its file cannot be read; names it.
@@ -103,7 +115,7 @@ def read_run(path: Path) -> Run:
     Raises:
         StoreError: the file cannot be read, or is not a run; names it.
     """
-    remedy = "remove the file or run `make eval` again"
+    remedy = "remove the file" + (" or run `make eval` again" if in_clone() else "")
     try:
         return _run(json.loads(path.read_bytes()), path)
     except OSError as error:
@@ -115,7 +127,7 @@ def read_run(path: Path) -> Run:
 
 
 def find_report(evaluation: Path, name: str) -> Path | None:
-    """The report of that file name; only what lies in the folder of runs itself is ever found."""
+    """The report with this file name; nothing outside the folder of runs is ever found."""
     reports = (evaluation / FOLDER).glob("*.html")
     return next((p for p in reports if p.name == name and p.is_file() and not p.is_symlink()), None)
 
@@ -131,7 +143,7 @@ def _run(found: dict[str, Any], path: Path) -> Run:
         dataset=_text(found["dataset"]["name"]),
         articles=int(found["dataset"]["articles"]),
         measures=tuple(_measure(name, summary[name]) for name in MAIN_MEASURES if name in summary),
-        # An outcome that this version does not know comes between the wrong and the right ones.
+        # An outcome unknown to this version comes between the wrong and the right ones.
         questions=tuple(sorted(questions, key=lambda q: order.get(q.outcome, len(WRONG)))),
         has_report=find_report(path.parent.parent, f"{path.stem}.html") is not None,
     )
@@ -165,5 +177,5 @@ def _judged(found: dict[str, Any]) -> Judged:
 
 
 def _text(value: Any) -> str:
-    """A value as text; half a surrogate pair, which a page cannot hold, is replaced."""
+    """A value as text; a lone surrogate, which a page cannot hold, is replaced."""
     return str(value).encode("utf-8", "replace").decode()

@@ -63,7 +63,7 @@ def export_command(data: Path, work: Path, folder: Path) -> None:
 @click.option("--work", type=click.Path(path_type=Path), default=WORK, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def calibrate_command(data: Path, work: Path, folder: Path) -> None:
-    """Print the constants of assistant/reader.py, fitted on the texts of DATA that were held out.
+    """Print the reader's constants, fitted on the texts of DATA that were held out.
 
     Reads with the weights in --folder.
     """

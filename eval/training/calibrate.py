@@ -24,13 +24,14 @@ from assistant.answering.reader import (
     sentence_features,
 )
 from assistant.models.cross_encoder import CrossEncoder, PassageScores
-from assistant.models.embedding import CachedEmbedder, SentenceEmbedder
+from assistant.models.embedding import SentenceEmbedder
 from assistant.models.logistic import LogisticModel
 from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import ScoredPassage
 from assistant.text.sentences import sentences_of
 from eval.measures import auroc, token_f1
+from eval.training.embedding import CachedEmbedder
 from eval.training.examples import Question, build_index, held_out, read, swap_detail
 
 SEED = 7
@@ -188,8 +189,8 @@ def answer_rows(
 
 
 def calibrate(data: Path, work: Path, folder: Path) -> None:
-    """Prints the constants for `assistant/reader.py`, and the scores of five-fold cross-validation
-    (folds by text); keeps what was read in `work`, as reading takes minutes.
+    """Prints the reader's constants, and the scores of five-fold cross-validation (folds by text);
+    keeps what was read in `work`, since reading takes minutes.
     """
     kept = work / "calibration.pickle"
     if not kept.exists():

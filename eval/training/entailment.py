@@ -118,10 +118,8 @@ def _of_question(
         yield Pair(article.id, "other text", said, far.text)
 
 
-def _other_answer(
-    question: Question, text: str, home: Passage, rng: random.Random
-) -> str | None:  # fmt: skip
-    """A name or number of the passage that is no answer."""
+def _other_answer(question: Question, text: str, home: Passage, rng: random.Random) -> str | None:
+    """A name or number of the passage that is not an answer."""
     answers = [text[start:end].lower() for start, end in question.answers]
     names = [" ".join(n.written) for n in names_of(home.text) if not n.begins]
     digits = re.findall(r"\b\d[\d,.]*\d\b|\b\d\b", home.text)
@@ -140,8 +138,8 @@ def _without(passage: Passage, question: Question) -> str:
 
 
 def calibrate(data: Path, folder: Path) -> None:
-    """Prints the constant of `assistant/entailment.py`, and the AUROC of cross-validation by text,
-    with all features and without each.
+    """Prints `ENTAILMENT_MODEL`, and the AUROC of cross-validation by text, with all features and
+    without each.
 
     Args:
         folder: of the reader's weights.

@@ -20,13 +20,15 @@ from tqdm import tqdm
 
 from assistant.corpus.chunking import cut_passages
 from assistant.models.cross_encoder import Ids, PairTokenizer, Tokens
-from assistant.models.embedding import CachedEmbedder, Embedder, SentenceEmbedder
+from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
+from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
 from assistant.text.sentences import split_sentences
+from eval.training.embedding import CachedEmbedder
 
 HELD_OUT = 10
 """One text in so many is never trained on: it calibrates and stops the training."""
@@ -105,7 +107,8 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         entries.append(Entry(article, passages, rows[at : at + len(passages)], {}, "training", ""))
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
-    vectors = VectorIndex(store, folder / "chroma")
+    chroma = ChromaFollower(store.embeddings, folder / "chroma")
+    vectors = VectorIndex(store.embeddings, chroma)
     return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 
@@ -236,7 +239,7 @@ class Sampler:
         """
         draw = rng.random()
         if draw < 0.2:
-            around = self._without_answer(question, asked, size, rng)
+            around = self._without_answer(question, asked, size)
             if around is not None:
                 return around
         elif draw < 0.45:
@@ -263,9 +266,7 @@ class Sampler:
         low, high = _grow(text, rng.choice(inside), size, rng, inside[0], inside[-1] + 1)
         return _labelled(asked, text, low, high, set(), (), rng)
 
-    def _without_answer(
-        self, question: Question, asked: Ids, size: int, rng: random.Random
-    ) -> Labelled | None:
+    def _without_answer(self, question: Question, asked: Ids, size: int) -> Labelled | None:
         """The sentences beside the answer, joined over the gap; None if there are too few."""
         text = self._texts[question.article]
         article = self._articles[question.article].text
@@ -327,15 +328,20 @@ def _grow(
 
 
 def _labelled(
-    asked: Ids, text: Text, low: int, high: int, gold: set[int],
-    answers: Sequence[tuple[int, int]], rng: random.Random,
-) -> Labelled:  # fmt: skip
+    asked: Ids,
+    text: Text,
+    low: int,
+    high: int,
+    gold: set[int],
+    answers: Sequence[tuple[int, int]],
+    rng: random.Random,
+) -> Labelled:
     first, end = int(text.sentences[low]), int(text.sentences[high])
     counts = np.diff(text.sentences[low : high + 1])
     sentence_of = np.repeat(np.arange(high - low), counts).astype(np.int32)
     heading = text.heading
     if not len(heading) and low > 0 and rng.random() < 0.5:
-        # A text without a title: how it begins stands for one, so that headings are no surprise.
+        # A text without a title: its beginning serves as one, so that headings are no surprise.
         heading = text.tokens.ids[: min(int(text.sentences[1]), 16)]
     evidence = frozenset(sentence - low for sentence in gold if low <= sentence < high)
     spans = None
@@ -359,17 +365,14 @@ def _token_span(
 
 
 _DETAIL = re.compile(r"\b\d[\d,.]*\b|(?<=[a-z,] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
+_PAIRS = """
+first/last before/after most/least largest/smallest oldest/newest highest/lowest north/south
+east/west more/less increase/decrease won/lost start/end best/worst like/dislike buy/sell men/women
+began/ended founded/abolished husband/wife son/daughter
+""".split()
 _OPPOSITES = dict(
-    pair
-    for a, b in (
-        ("first", "last"), ("before", "after"), ("most", "least"), ("largest", "smallest"),
-        ("oldest", "newest"), ("highest", "lowest"), ("north", "south"), ("east", "west"),
-        ("more", "less"), ("increase", "decrease"), ("won", "lost"), ("start", "end"),
-        ("best", "worst"), ("like", "dislike"), ("buy", "sell"), ("men", "women"),
-        ("began", "ended"), ("founded", "abolished"), ("husband", "wife"), ("son", "daughter"),
-    )
-    for pair in ((a, b), (b, a))
-)  # fmt: skip
+    pair for a, b in (both.split("/") for both in _PAIRS) for pair in ((a, b), (b, a))
+)
 
 
 def swap_detail(question: str, rng: random.Random, text: str) -> str | None:

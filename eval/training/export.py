@@ -28,12 +28,16 @@ def export(model: ReaderModel, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         whole = Path(temporary) / "float32.onnx"
         torch.onnx.export(
-            model, example, whole, input_names=INPUTS, output_names=OUTPUTS,
-            dynamic_axes=axes | {"relevance": {0: "pairs"}}, opset_version=17, dynamo=False,
-        )  # fmt: skip
-        quantize_dynamic(
-            whole, folder / WEIGHTS, per_channel=True, weight_type=QuantType.QInt8,
-        )  # fmt: skip
+            model,
+            example,
+            whole,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_axes=axes | {"relevance": {0: "pairs"}},
+            opset_version=17,
+            dynamo=False,
+        )
+        quantize_dynamic(whole, folder / WEIGHTS, per_channel=True, weight_type=QuantType.QInt8)
     shutil.copyfile(packaged_folder() / "tokenizer.json", folder / TOKENIZER)
 
 

@@ -41,14 +41,13 @@ class Material:
         asked = [tokens.ids for tokens in tokenizer.tokens([q.text for q in questions])]
         kept = [i for i, q in enumerate(questions) if held_out(q.article)]
         learned = [i for i, q in enumerate(questions) if not held_out(q.article)]
-        # Nothing of a held-out text is seen, as a wrong passage neither.
+        # Nothing of a held-out text is seen, not even as a wrong passage.
         free = {i: [m for m in mined[i] if not held_out(m[0])] for i in learned}
         mined = [free.get(i, row) for i, row in enumerate(mined)]
         seen = {identity: text for identity, text in texts.items() if not held_out(identity)}
-        return cls(
-            questions, asked, mined, Sampler(texts, sorted(seen), articles, tokenizer), tokenizer,
-            {identity: article.text for identity, article in articles.items()}, learned, kept,
-        )  # fmt: skip
+        sampler = Sampler(texts, sorted(seen), articles, tokenizer)
+        sources = {identity: article.text for identity, article in articles.items()}
+        return cls(questions, asked, mined, sampler, tokenizer, sources, learned, kept)
 
     def pair(self, labelled: Labelled) -> Pair:
         return self.tokenizer.pair(labelled.question, labelled.heading, labelled.passage)

@@ -194,11 +194,14 @@ def _keep(path: Path, step: int, model, optimizer, schedule, plan: Plan) -> None
     partial = path.with_suffix(".partial")
     torch.save(
         {
-            "step": step, "plan": asdict(plan), "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(),
+            "step": step,
+            "plan": asdict(plan),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
         },
         partial,
-    )  # fmt: skip
+    )
     partial.replace(path)
 
 

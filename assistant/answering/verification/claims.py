@@ -11,12 +11,10 @@ from itertools import pairwise
 from typing import Literal
 
 from assistant.schema import Check, Citation
+from assistant.text.citation_marks import MARK, Mark, marks_in
 from assistant.text.quantities import plain
 from assistant.text.sentences import Span, split_sentences
 from assistant.text.tokens import stems, words
-
-MARK = re.compile(r"\[\s?(\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*)\s?\]")
-"""A citation mark: ``[1]``, ``[1, 2]``, ``[1-3]``."""
 
 _BLOCK_END = re.compile(r"\n(?=[ \t]*(?:\n|[-*+•>]\s|#|\d{1,3}[.)]\s|\*\*))")
 _BULLET = re.compile(r"(?:[-*+•>]\s+|\d{1,3}[.)]\s+)+")
@@ -49,15 +47,6 @@ class Statement:
     cited: tuple[int, ...]
     kind: Kind
     """quotation: a whole sentence of an article, under its byline."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A citation mark: its place in the text, and the numbers that it names."""
-
-    start: int
-    end: int
-    numbers: tuple[int, ...]
 
 
 def statements_of(text: str, citations: Sequence[Citation]) -> list[Statement]:
@@ -138,23 +127,8 @@ def _block_statements(
             yield Statement(low, max([high, *(m.end for m in own)]), said, cited, "prose")
 
 
-def cited_in(text: str) -> frozenset[int]:
-    """The numbers of all citation marks in a text."""
-    return frozenset(_numbers(list(marks_in(text))))
-
-
 def _numbers(marks: Sequence[Mark]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number for mark in marks for number in mark.numbers))
-
-
-def marks_in(text: str, start: int = 0, end: int | None = None) -> Iterator[Mark]:
-    """The citation marks of a text, or of a part of it, in order."""
-    for match in MARK.finditer(text, start, len(text) if end is None else end):
-        numbers: list[int] = []
-        for part in re.split(r"\s?[,;]\s?", match[1]):
-            first, *last = (int(n) for n in re.split(r"\s?[–-]\s?", part))
-            numbers += range(first, min(last[-1] if last else first, first + 20) + 1)
-        yield Mark(match.start(), match.end(), tuple(numbers))
 
 
 def _of_a_source(text: str, mark: Mark, citations: Sequence[Citation]) -> bool:

@@ -1,1 +1,1 @@
-"""Language models: what is said to them, how they are heard, and what goes wrong."""
+"""Language models: their services, prompts, streams and errors."""

@@ -1,7 +1,7 @@
-"""What can go wrong at the service of a language model, in words for people.
+"""What went wrong at the service of a language model, in words for people.
 
-Told by status codes and types of causes, for wordings change; so it knows the errors of all
-clients, none of which it imports. Nothing of an error that may hold the key gets out of here.
+Errors are recognised by status codes and by the types of their causes, because wordings change. No
+client is imported for that. No text of a client's error leaves this module with the key in it.
 """
 
 import json
@@ -21,13 +21,13 @@ from assistant.errors import LanguageModelError
 
 PAUSE = 0.3
 LONGEST_PAUSE = 5.0
-"""Seconds before a service that was busy or cut the connection is asked once more: ours, and the
-most that it may ask for instead. A longer wait is the person's to decide."""
+"""Seconds before a service that was busy or lost the connection is asked once more: by default, and
+the most that it may ask for. Whether to wait longer, the person decides."""
 
 LONGEST_MESSAGE = 200
 """Characters of a service's own words that are passed on."""
 
-_LOOK = "try again; if it stays so, the log of the service says why"
+_RETRY = "try again; if it stays so, the log of the service says why"
 _WRONG_KIND = "check that llm_url leads to a service of the kind that llm names"
 _CHECK = "check llm_model, llm_url, and that llm_context is what the model reads"
 _SET_CONTEXT = "set llm_context to the tokens that the model reads and writes together"
@@ -39,30 +39,30 @@ ONLY_THOUGHT = (
 )
 WITHHELD = "its service withheld the answer", "ask in other words, or take another model"
 ENDLESS = "does not stop writing", "take another model"
-BROKEN_OFF = "the connection broke in mid-answer", _LOOK
+BROKEN_OFF = "the connection broke in mid-answer", _RETRY
 """Problems and remedies of answers that came without an error."""
 
 _TOO_LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
 _NO_CREDIT_CODES = {"insufficient_quota", "billing_error"}
 
-_PASSING = {429, 500, 502, 503, 504, 529}
-"""Statuses that may be others a moment later."""
+_TRANSIENT = {429, 500, 502, 503, 504, 529}
 
-_BY_TYPE = {"rate_limit_error": 429, "api_error": 500, "overloaded_error": 529}
+_STATUS_OF_TYPE = {"rate_limit_error": 429, "api_error": 500, "overloaded_error": 529}
 """Statuses of errors that Anthropic reports in the middle of an answer."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """Where a model is, for those who read of its failures."""
+    """Where a model is, and what an error about it may and may not say."""
 
     model: str
     url: str = field(default="", repr=False)
     key: str = "the key"
-    """The environment variable that has it."""
+    """The environment variable that holds it."""
     patience: float = 60.0
     """Seconds to wait for the next words before it counts as failed."""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secret: str = field(default="", repr=False)
+    """The key itself; taken out of what the service says."""
     obtain: str = "set llm_model to a model that the service has, and check llm_url"
     """What to do when it has no such model."""
 
@@ -75,8 +75,12 @@ class Service:
         host = parts.netloc.rpartition("@")[2]
         return f"{self.model} at {parts.scheme}://{host}{parts.path.rstrip('/')}"
 
+    def error(self, problem: str, remedy: str) -> LanguageModelError:
+        """An error about the model."""
+        return LanguageModelError(self.subject, problem, remedy)
 
-def failure(error: Exception, service: Service, begun: bool) -> LanguageModelError:
+
+def failure(error: Exception, service: Service, *, begun: bool) -> LanguageModelError:
     """What went wrong.
 
     Args:
@@ -85,44 +89,44 @@ def failure(error: Exception, service: Service, begun: bool) -> LanguageModelErr
     """
     status = status_of(error)
     if status is None:
-        return LanguageModelError(service.subject, *_broken(error, service, begun))
-    return LanguageModelError(service.subject, *_refused(error, status, service))
+        return service.error(*_without_status(error, service, begun=begun))
+    return service.error(*_with_status(error, status, service))
 
 
 def pause_after(error: Exception) -> float | None:
     """Seconds after which a request may succeed; None when it will not, or not soon."""
     status = status_of(error)
     if status is None:
-        return PAUSE if _kind(error) == "lost" else None
-    if status not in _PASSING or _codes(error) & _NO_CREDIT_CODES:
+        return PAUSE if _cause(error) == "lost" else None
+    if status not in _TRANSIENT or _codes(error) & _NO_CREDIT_CODES:
         return None
-    wish = _wish(error)
-    pause = PAUSE if wish is None else wish
+    asked = _retry_after(error)
+    pause = PAUSE if asked is None else asked
     return pause if pause <= LONGEST_PAUSE else None
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status; of an error in mid-answer, the one that the service names in it."""
+    """The HTTP status; for an error in the middle of an answer, the one that its body names."""
     body = body_of(error)
     found = [getattr(cause, "status_code", None) for cause in _causes(error)]
-    found += [body.get("code"), _BY_TYPE.get(str(body.get("type")))]
+    found += [body.get("code"), _STATUS_OF_TYPE.get(str(body.get("type")))]
     return next((n for n in found if isinstance(n, int) and 300 <= n < 600), None)
 
 
 def body_of(error: Exception) -> Mapping[str, Any]:
-    """What the service says of its error: mostly a message, a type and a code."""
+    """What the service says about its error: mostly a message, a type and a code."""
     for cause in _causes(error):
         body = getattr(cause, "body", None)
         while isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
             body = body["error"]
         if isinstance(body, Mapping):
             return body
-        if isinstance(getattr(cause, "error", None), str):  # Ollama's client has its words here
+        if isinstance(getattr(cause, "error", None), str):  # Ollama's client keeps the message here
             return {"message": getattr(cause, "error", "")}
     return {}
 
 
-def _refused(error: Exception, status: int, service: Service) -> tuple[str, str]:
+def _with_status(error: Exception, status: int, service: Service) -> tuple[str, str]:
     """Problem and remedy when the service answered with an error."""
     codes, says = _codes(error), _says(error, service)
     if status == 413 or codes & _TOO_LONG_CODES:
@@ -133,9 +137,9 @@ def _refused(error: Exception, status: int, service: Service) -> tuple[str, str]
         401: ("its service does not accept the key", f"put a valid one into {service.key}"),
         403: ("its service does not allow this with the key", f"check what {service.key} may use"),
         404: (f"is not there{says}", service.obtain),
-        408: ("its service took too long", _LOOK),
+        408: ("its service took too long", _RETRY),
         429: (f"its service is asked too often{says}", f"try again {_when(error)}"),
-        504: ("its service took too long", _LOOK),
+        504: ("its service took too long", _RETRY),
     }
     if status in known:
         return known[status]
@@ -143,11 +147,11 @@ def _refused(error: Exception, status: int, service: Service) -> tuple[str, str]
         return f"its service has moved ({status})", "set llm_url to its new address"
     if status < 500:
         return f"its service refuses the request ({status}){says}", _CHECK
-    remedy = _LOOK if _wish(error) is None else f"try again {_when(error)}"
+    remedy = _RETRY if _retry_after(error) is None else f"try again {_when(error)}"
     return f"its service failed ({status}){says}", remedy
 
 
-def _broken(error: Exception, service: Service, begun: bool) -> tuple[str, str]:
+def _without_status(error: Exception, service: Service, *, begun: bool) -> tuple[str, str]:
     """Problem and remedy when no answer came, or not all of it."""
     seconds = f"{service.patience:g} seconds"
     silent = f"fell silent in mid-answer for {seconds}" if begun else f"is silent for {seconds}"
@@ -157,36 +161,36 @@ def _broken(error: Exception, service: Service, begun: bool) -> tuple[str, str]:
         "unknown": ("there is no such host", "correct llm_url, or check the network"),
         "distrusted": ("its certificate is not trusted", "correct llm_url, or set SSL_CERT_FILE"),
         "insecure": ("no secure connection is possible", "correct llm_url: http:// or https://"),
-        "lost": BROKEN_OFF if begun else ("the connection broke before an answer", _LOOK),
+        "lost": BROKEN_OFF if begun else ("the connection broke before an answer", _RETRY),
         "garbled": ("its service sent what is not JSON", _WRONG_KIND),
     }
-    kind, says = _kind(error), _says(error, service)
-    if kind is not None:
-        return known[kind]
+    cause, says = _cause(error), _says(error, service)
+    if cause is not None:
+        return known[cause]
     if says:
-        return f"its service reports an error{says}", _LOOK
+        return f"its service reports an error{says}", _RETRY
     return f"its service cannot be understood ({type(error).__name__})", _WRONG_KIND
 
 
-_KINDS: tuple[tuple[str, type[BaseException]], ...] = (
+_CAUSES: tuple[tuple[str, type[BaseException]], ...] = (
     ("timeout", TimeoutError),
     ("refused", ConnectionRefusedError),
     ("unknown", socket.gaierror),
     ("distrusted", ssl.SSLCertVerificationError),
     ("lost", ssl.SSLEOFError),
     ("insecure", ssl.SSLError),
-    ("lost", OSError),  # after those above, which are some, too
+    ("lost", OSError),  # last, for those above are subclasses of it
     ("garbled", json.JSONDecodeError),
 )
 
 
-def _kind(error: Exception) -> str | None:
+def _cause(error: Exception) -> str | None:
     """What broke; None when that cannot be told."""
     causes = _causes(error)
-    for kind, broken in _KINDS:
-        if any(isinstance(cause, broken) for cause in causes):
-            return kind
-    # The clients use two HTTP libraries, which name these alike.
+    for name, kind in _CAUSES:
+        if any(isinstance(cause, kind) for cause in causes):
+            return name
+    # The clients use two HTTP libraries, which name these errors alike.
     names = {base.__name__ for cause in causes for base in type(cause).__mro__}
     if "TimeoutException" in names:
         return "timeout"
@@ -212,20 +216,20 @@ _KEY = re.compile(r"\b(?:sk|pk|api|key)[-_][\w*.-]{8,}|\bBearer\s+\S+", re.IGNOR
 
 
 def _says(error: Exception, service: Service) -> str:
-    """The service's own words, on one line and without the key; empty when there are none."""
+    """The service's own words, on one line and without the key; empty when it gives none."""
     message = body_of(error).get("message")
     if not isinstance(message, str) or not message.strip():
         return ""
-    for secret in service.secrets:
-        message = message.replace(secret, "…")
+    if service.secret:
+        message = message.replace(service.secret, "…")
     line = _KEY.sub("…", " ".join(message.split()))
     if len(line) > LONGEST_MESSAGE:
         line = f"{line[:LONGEST_MESSAGE]}…"
     return f" (it says: {line})"
 
 
-def _wish(error: Exception) -> float | None:
-    """Seconds that the service wishes to be left alone: its header Retry-After."""
+def _retry_after(error: Exception) -> float | None:
+    """Seconds to wait, as the service's header Retry-After says; None without one."""
     for cause in _causes(error):
         header = getattr(getattr(cause, "response", None), "headers", {}).get("retry-after")
         if header:
@@ -244,5 +248,5 @@ def _seconds(header: str) -> float | None:
 
 
 def _when(error: Exception) -> str:
-    wish = _wish(error)
-    return "in a minute" if wish is None else f"in {math.ceil(wish)} seconds"
+    seconds = _retry_after(error)
+    return "in a minute" if seconds is None else f"in {math.ceil(seconds)} seconds"

@@ -1,32 +1,20 @@
-"""Every word that is said to a language model.
+"""The prompts: every word that a language model is given.
 
-Articles are strangers' texts, and a model cannot tell them from its instructions by itself. So what
-they say stands only in a user message, one line a field, between tags that carry a hash of it all;
-and `neutral` takes out of it what a model's own format is made of.
+Articles are untrusted text, and a model cannot tell them from its instructions by itself. So their
+text stands only in a user message, one line a field, between tags that carry a hash of all of it;
+and `neutral` takes out what a model's own format is made of.
 """
 
-import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
 
+from assistant.models.llm.base import Message, size
 from assistant.schema import Citation
-
-Role = Literal["system", "user", "assistant"]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message of the conversation with a language model."""
-
-    role: Role
-    text: str
-
+from assistant.text.citation_marks import disarmed
 
 CANNOT_ANSWER = "The passages do not answer this question."
-"""What the model is to say, letter by letter, when they do not; `declines` recognises it."""
+"""The refusal that the model is told to write, letter by letter; `declines` recognises it."""
 
 ANSWER = f"""\
 You answer questions from news passages, for people who check every word.
@@ -71,17 +59,7 @@ what was left out, from the conversation alone.
 """
 
 REPLY_TOKENS = 1024
-"""Kept free of the context window for the answer: four sentences take about 150."""
-
-CHARACTERS_PER_TOKEN = 3.5
-"""Of Latin script. OpenAI's rule of thumb for English is 4; the bundled articles have 4.66 with the
-tokenizer cl100k, German 4.0, and older tokenizers are coarser."""
-
-BYTES_PER_TOKEN = 2.0
-"""Of all other scripts, in UTF-8. With cl100k Russian has 3.9, Arabic 2.7, Chinese 2.0."""
-
-MESSAGE_TOKENS = 8
-"""What a message takes beside its text: its role and its delimiters."""
+"""Of the context window, kept free for the answer: four sentences take about 150."""
 
 LONGEST_QUESTION = 2_000
 LONGEST_FIELD = 300
@@ -90,7 +68,7 @@ LONGEST_TURN = 400
 """Characters: of a question, a title or an outlet, a passage, and each side of an earlier turn."""
 
 TURNS = 4
-"""Most earlier turns that a follow-up is rewritten with."""
+"""Most earlier turns with which a follow-up is rewritten."""
 
 
 # ---- messages -----------------------------------------------------------------------------------
@@ -105,7 +83,7 @@ def answer(
 
     Args:
         sources: their `context` is what the model reads of them.
-        today: the date, for questions such as "what happened last week".
+        today: the day of the question, in ISO form, for "what happened last week".
     """
     passages = [(f" {source.number}", _fields(source)) for source in sources]
     asked = [
@@ -135,7 +113,7 @@ def standalone(question: str, turns: Sequence[tuple[str, str]]) -> tuple[Message
 def fitted(
     question: str, sources: Sequence[Citation], context: int, today: str | None = None
 ) -> tuple[Citation, ...]:
-    """The first sources that go into the context window with the question and an answer.
+    """The first sources that fit into the context window with the question and an answer.
 
     Args:
         context: tokens that the model reads and writes together.
@@ -161,18 +139,6 @@ def transcript(messages: Sequence[Message]) -> str:
     return "\n\n".join(f"{message.role}:\n{message.text}" for message in messages)
 
 
-def size(messages: Sequence[Message]) -> int:
-    """How many tokens the messages take, about: for English a third too many."""
-    return sum(tokens(message.text) + MESSAGE_TOKENS for message in messages)
-
-
-def tokens(text: str) -> int:
-    """How many tokens a text takes, about; no tokenizer is loaded, each model has another."""
-    latin = len(text.encode("ascii", "ignore"))
-    others = len(text.encode("utf-8", "replace")) - latin
-    return math.ceil(latin / CHARACTERS_PER_TOKEN + others / BYTES_PER_TOKEN)
-
-
 def _fields(source: Citation) -> list[tuple[str, str]]:
     return [
         ("Title", _cut(source.title, LONGEST_FIELD)),
@@ -185,8 +151,7 @@ def _fields(source: Citation) -> list[tuple[str, str]]:
 def _tagged(kind: str, blocks: Sequence[tuple[str, list[tuple[str, str]]]]) -> list[str]:
     """Blocks of data between tags that nothing in the data can imitate.
 
-    It has no angle brackets; and it would have to hold a hash of itself, of the question's other
-    passages and of what else is said in one message.
+    Data has no angle brackets; and a tag holds a hash of all blocks of the message.
     """
     bodies = ["\n".join(f"{name}: {value}" for name, value in fields) for _, fields in blocks]
     tag = f"{kind}-{_hash(bodies)}"
@@ -203,11 +168,11 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-# ---- strangers' texts ---------------------------------------------------------------------------
+# ---- untrusted text -----------------------------------------------------------------------------
 
 _UNSEEN = re.compile(
     # controls; soft hyphen, marks of direction, zero-width spaces and invisible operators, fillers;
-    # variation selectors beyond emoji, and tags, which spell whole sentences that nobody sees
+    # variation selectors beyond emoji, and tags, which can spell whole invisible sentences
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b\u200e"
     r"\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff"
     r"\U000e0000-\U000e0fff]"
@@ -223,9 +188,6 @@ _ROLE = re.compile(
     r"[^\S\n]*[*_]*(?::|：|[#=]{2,})",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARK = re.compile(
-    r"[\[［【](\s*\d{1,3}(?:\s*[,;–—-]\s*\d{1,3})*\s*(?:†[^\]］】\n]{0,80})?)[\]］】]"
-)
 _TOKEN = re.compile(
     r"\[(\s*/?\s*(?:INST|SYS|SYSTEM|USER|ASSISTANT|TOOL|BOS|EOS|UNK|PAD|CLS|SEP|MASK|IMG|ARGS|THINK|"
     r"PREFIX|SUFFIX|MIDDLE|[A-Z]+(?:_[A-Z]+)+))\s*\]",
@@ -235,26 +197,26 @@ _ANGLES = str.maketrans("<>＜＞", "‹›‹›")
 
 
 def neutral(text: str) -> str:
-    """A stranger's text on one line, without what speaks to a model or passes for our own marks.
+    """Untrusted text on one line, without what instructs a model or passes for our own marks.
 
-    Characters are exchanged for similar ones and not removed, so that the text reads as before and
-    can be quoted; a quotation that holds such a place differs from the article by these characters.
+    Characters are replaced by similar ones, not removed, so that the text reads as before and can
+    be quoted; a quotation of such a place differs from the article by these characters.
 
     - Angle brackets become ‹ and ›: they make the tokens of chat templates (``<|im_start|>``,
       ``<<SYS>>``, ``</s>``, ``<start_of_turn>``), HTML, its comments, and our delimiters.
     - ``[3]`` becomes (3), or it would be taken for a citation; ``[INST]`` becomes (INST).
     - ``### System:`` at the start of a line becomes (System); line breaks become spaces, so that
       nothing in it stands where a line, a field or a message begins.
-    - ``](`` is parted, so that a copied link or image is none.
-    - What cannot be seen goes.
+    - ``](`` is separated, so that a copied link or image is none.
+    - Invisible characters are removed.
     """
     seen = _JOINER.sub("", _UNSEEN.sub("", text.encode("utf-8", "replace").decode()))
     lines = _ROLE.sub(r"(\1)", "\n".join(seen.splitlines()))
-    plain = _TOKEN.sub(r"(\1)", _MARK.sub(r"(\1)", lines)).translate(_ANGLES)
+    plain = _TOKEN.sub(r"(\1)", disarmed(lines)).translate(_ANGLES)
     return " ".join(plain.replace("](", "] (").split())
 
 
 def _cut(text: str, most: int) -> str:
-    # What is neutral is never longer than twice the text: no need to look at all of a huge one.
+    # Twice as much is read, for neutral text may be shorter; but a huge text is not read whole.
     line = neutral(text[: 2 * most])
     return line if len(line) <= most and len(text) <= 2 * most else f"{line[:most].rstrip()} …"

@@ -1,4 +1,4 @@
-"""A stream read in the background, so that who waits for it can stop, and the service notices."""
+"""Streams read in the background, so that their consumer can stop and the service notices."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -14,50 +14,49 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Listener(Thread, Generic[T]):
-    """Reads a stream in a thread of its own.
+class StreamReader(Thread, Generic[T]):
+    """A thread that reads a stream into a queue.
 
     Args:
-        stream: what is read; is given an event that is set when nobody listens any more.
+        stream: makes what is read; is given an event that is set when reading is stopped.
     """
 
     def __init__(self, stream: Callable[[Event], Iterator[T]]) -> None:
         super().__init__(name="language model", daemon=True)
-        self.heard: SimpleQueue[T | Exception | None] = SimpleQueue()
+        self.items: SimpleQueue[T | Exception | None] = SimpleQueue()
         """Items of the stream; at its end None, or what went wrong."""
         self._stream = stream
         self._stopped = Event()
-        self._line = _Line()
+        self._connection = _Connection()
 
     def run(self) -> None:
-        """See `threading.Thread.run`."""
-        _line.set(self._line)
+        _connection.set(self._connection)
         try:
             for item in self._stream(self._stopped):
-                # A connection that was cut is read to its end, which is near: so it is closed.
-                if self._stopped.is_set() and not self._line.cut():
+                # A connection that was shut down is read to its end, which is near, and so closed.
+                if self._stopped.is_set() and not self._connection.shut_down():
                     break
-                self.heard.put(item)
-            self.heard.put(None)
-        except Exception as error:  # of any library: told to who listens
-            self.heard.put(error)
+                self.items.put(item)
+            self.items.put(None)
+        except Exception as error:  # of any library; raised again by the consumer
+            self.items.put(error)
         finally:
-            self._line.close()
+            self._connection.close()
 
     def stop(self) -> None:
-        """Ends the connection, if it is of a client made with `cuttable`; else after one item."""
+        """Ends the connection if its client is `interruptible`; else after the next item."""
         self._stopped.set()
-        self._line.cut()
+        self._connection.shut_down()
 
 
-def cuttable() -> dict[str, Any]:
-    """Arguments that make an `httpx.Client` such a one."""
+def interruptible() -> dict[str, Any]:
+    """Arguments of an `httpx.Client` whose connections `StreamReader.stop` ends at once."""
     import httpx
 
     def watch(request: "httpx.Request") -> None:
-        line = _line.get()
-        if line is not None:
-            request.extensions["trace"] = line.trace
+        connection = _connection.get()
+        if connection is not None:
+            request.extensions["trace"] = connection.trace
 
     return {
         "event_hooks": {"request": [watch]},
@@ -68,18 +67,18 @@ def cuttable() -> dict[str, Any]:
 
 
 def http_client(timeout: float) -> "httpx.Client":
-    """A client whose connections `Listener.stop` ends at once.
+    """An `interruptible` client.
 
     Args:
         timeout: seconds without a sign of life.
     """
     import httpx
 
-    return httpx.Client(**cuttable(), timeout=timeout)
+    return httpx.Client(**interruptible(), timeout=timeout)
 
 
-class _Line:
-    """The connection of one stream, so that another thread can end it.
+class _Connection:
+    """The connection of one stream, which another thread can end.
 
     Closing the stream is not enough: OpenAI's client lets the connection live until its objects,
     which refer to each other, are collected, and all the while the model writes on. Nor does
@@ -88,21 +87,21 @@ class _Line:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
-        self._is_cut = False
+        self._ended = False
         self._lock = Lock()
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Is told by httpx what it does; keeps the socket."""
+        """Keeps the socket; httpx calls this with each thing that it does."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             with self._lock:
                 self._socket = info["return_value"].get_extra_info("socket")
-            if self._is_cut:
-                self.cut()
+            if self._ended:
+                self.shut_down()
 
-    def cut(self) -> bool:
+    def shut_down(self) -> bool:
         """Ends the connection, from any thread; False when none is known."""
         with self._lock:
-            self._is_cut = True
+            self._ended = True
             if self._socket is None:
                 return False
             with suppress(OSError):  # it has ended by itself
@@ -111,9 +110,9 @@ class _Line:
             return True
 
     def close(self) -> None:
-        """Ends the connection when nobody reads from it any more."""
-        if self.cut() and self._socket is not None:
+        """Ends the connection and frees its socket, when reading has come to an end."""
+        if self.shut_down() and self._socket is not None:
             self._socket.close()
 
 
-_line: ContextVar[_Line | None] = ContextVar("line", default=None)
+_connection: ContextVar[_Connection | None] = ContextVar("connection", default=None)

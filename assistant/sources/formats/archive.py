@@ -1,8 +1,8 @@
-"""Packed files: members of a ZIP, and packages (Word documents, books) that are ZIPs inside.
+"""Packed files: members of a ZIP, and packages (Word documents, books), which are ZIPs too.
 
-Nothing is ever unpacked to disk, so no name of a member can lead anywhere; names that try are
-refused all the same, since whoever made them meant harm. What an archive unpacks to is limited
-before and while it is read: by its number of members, its size and its ratio.
+Nothing is ever unpacked to disk, so no name of a member can lead anywhere; names that try to are
+refused all the same, as their author meant harm. The number of members, the unpacked size and the
+ratio are limited, before and during reading.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from assistant.errors import ArticleError
 
 MAX_MEMBERS = 200_000
 MAX_RATIO = 200
-"""Bytes unpacked per byte packed, above which an archive is held for a bomb: text has 3 to 10, a
+"""Bytes unpacked per byte packed, above which an archive is taken for a bomb: text has 3 to 10, a
 table of equal rows up to 100."""
 
 MAX_UNPACKED = 4 << 30
@@ -31,7 +31,7 @@ MAX_PACKAGE = 256 << 20
 """Bytes of a Word document or a book, pictures included."""
 
 MAX_PART = 24 << 20
-"""Bytes of one part of them that is parsed; as a tree it takes about eight times that."""
+"""Bytes of one parsed part of them; as a tree it takes about eight times as many."""
 
 _HARMLESS = 8 << 20
 """Bytes up to which the ratio does not matter."""
@@ -41,7 +41,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _BOMB = "unpacks to far more than an archive of articles would"
 _REMEDY = "unpack it yourself if you trust it, and add its files"
 
-# What lies beside the articles in archives of saved pages.
+# Files that accompany the articles in archives of saved pages.
 _BESIDE = frozenset(
     """.png .jpg .jpeg .gif .svg .webp .avif .ico .bmp .css .js .mjs .map .json .woff .woff2 .ttf
     .eot .otf .mp3 .mp4 .webm .xml .webmanifest""".split()
@@ -53,20 +53,20 @@ class Input:
     """A file to read articles from, on disk or in an archive."""
 
     name: str
-    """Its ending tells the format."""
+    """Its ending determines the format."""
     shown: str
     """How errors name it: ``file`` or ``archive:member``."""
     size: int
     """Bytes on disk or in the archive, before unpacking."""
     open: Callable[[], BinaryIO]
-    """The bytes, unpacked; raises ArticleError where they are damaged or too many."""
+    """The unpacked bytes; reading raises ArticleError if they are damaged or too many."""
 
 
 def file_input(path: Path) -> Input:
-    """A file on disk; one that ends in ``.gz`` is unpacked on the way.
+    """A file on disk; if it ends in ``.gz``, it is unpacked while it is read.
 
     Raises:
-        OSError: it cannot be looked at.
+        OSError: there is no such file, or no access to it.
     """
     size = path.stat().st_size
     if path.suffix.lower() != ".gz":
@@ -79,19 +79,19 @@ def file_input(path: Path) -> Input:
 
 
 def members(path: Path) -> Iterator[Input | ArticleError]:
-    """The files in a ZIP that may hold articles, in its order, and what is wrong with the others.
+    """The files in a ZIP that may hold articles, in its order, and errors for refused ones.
 
-    Folders, hidden files, and the pictures and scripts of saved pages are passed over.
+    Folders, hidden files, and the pictures and scripts of saved pages are skipped.
 
     Raises:
-        ArticleError: it is no ZIP, or one that must not be unpacked.
+        ArticleError: it is not a ZIP, or one that must not be unpacked.
     """
     shown = path.name
     with path.open("rb") as file:
         count_members(iter(lambda: file.read(1 << 20), b""), shown)
     with opened_zip(path, shown) as archive:
         for info in archive.infolist():
-            if info.is_dir() or _is_passed_over(info.filename):
+            if info.is_dir() or _is_skipped(info.filename):
                 continue
             named = f"{shown}:{printable(info.filename)}"
             problem = _problem(info)
@@ -106,7 +106,7 @@ def package(content: bytes, path: str) -> zipfile.ZipFile:
     """The ZIP that a Word document or a book is.
 
     Raises:
-        ArticleError: it is none, it is locked, or it must not be unpacked.
+        ArticleError: it is not a ZIP, it is locked, or it must not be unpacked.
     """
     if content.startswith(b"\xd0\xcf\x11\xe0"):  # how Office locks its documents
         if "EncryptedPackage".encode("utf-16-le") in content:
@@ -120,7 +120,7 @@ def package(content: bytes, path: str) -> zipfile.ZipFile:
 
 
 def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
-    """A part of a package that is XML or HTML.
+    """A part of a package: XML or HTML.
 
     Raises:
         ArticleError: it is missing, damaged, too large or defines entities.
@@ -140,12 +140,12 @@ def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
 
 
 def locked(path: str) -> ArticleError:
-    """The error of a file that asks for a password."""
+    """The error for a file that asks for a password."""
     return ArticleError(path, "is locked with a password", "save it without its password")
 
 
 def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
-    """A ZIP whose members add up to no bomb.
+    """An open ZIP that is not a bomb by the sizes that it states.
 
     Raises:
         ArticleError: it is damaged, or unpacks to too much.
@@ -165,7 +165,7 @@ def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
 def count_members(pieces: Iterator[bytes] | tuple[bytes, ...], path: str) -> None:
     """Refuses an archive of too many members before its list of them fills the memory.
 
-    The marks of the list are counted; what the archive says of its own length need not be true.
+    Counts the signatures in the list; the length that the archive states may be wrong.
 
     Raises:
         ArticleError: it has more than `MAX_MEMBERS`.
@@ -178,12 +178,12 @@ def count_members(pieces: Iterator[bytes] | tuple[bytes, ...], path: str) -> Non
 
 
 def printable(name: str) -> str:
-    """A name of a member, fit to be shown."""
+    """The name of a member for a message."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)[:200]
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
-    """Why a member is not read; "" when it is."""
+    """Why a member is refused; "" if it is not."""
     name = info.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if ".." in parts or name.startswith("/") or re.match(r"[a-zA-Z]:", name):
@@ -197,7 +197,7 @@ def _problem(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _is_passed_over(name: str) -> bool:
+def _is_skipped(name: str) -> bool:
     parts = [part for part in PurePosixPath(name).parts if part not in ("..", ".", "/")]
     hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
     return hidden or PurePosixPath(name).suffix.lower() in _BESIDE
@@ -219,7 +219,7 @@ def _bounded(file: Any, shown: str, packed: int) -> BinaryIO:
 
 
 class _Bounded(io.RawIOBase):
-    """Bytes as they are unpacked, until they are too many: what a header says is not believed."""
+    """Unpacked bytes, with an error once they are too many: sizes in headers are not trusted."""
 
     def __init__(self, file: Any, shown: str, packed: int) -> None:
         self._file = file
@@ -228,11 +228,9 @@ class _Bounded(io.RawIOBase):
         self._unpacked = 0
 
     def readable(self) -> bool:
-        """See `io.IOBase.readable`."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See `io.RawIOBase.readinto`."""
         try:
             piece = self._file.read(len(buffer))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
@@ -246,7 +244,6 @@ class _Bounded(io.RawIOBase):
         return len(piece)
 
     def close(self) -> None:
-        """See `io.IOBase.close`."""
         self._file.close()
         super().close()
 

@@ -1,4 +1,4 @@
-"""Word documents: the only door to python-docx."""
+"""Word documents; the adapter of python-docx."""
 
 import io
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ _TITLES = ("Title", "Heading 1")
 def parse_docx(content: bytes, path: str) -> FiledArticle:
     """The article of a Word document, with its tables, text boxes and footnotes.
 
-    Tracked changes count as accepted; comments, headers and footers are left out. Dates that Word
-    keeps (creation, last change) are the file's, not the article's, and are not used.
+    Tracked changes count as accepted; comments, headers and footers are left out. The dates that
+    Word keeps (creation, last change) are the file's, not the article's, and are not used.
 
     Raises:
         ArticleError: it is damaged, locked or hostile.
@@ -45,8 +45,8 @@ def parse_docx(content: bytes, path: str) -> FiledArticle:
 
 
 def _open(content: bytes, path: str) -> Any:
-    """The document, after a look at what it would unpack to."""
-    import docx  # a fifth of a second
+    """The document, once the size of what it unpacks to is checked."""
+    import docx  # takes a fifth of a second
     from docx.opc.exceptions import OpcError
 
     with package(content, path) as archive:
@@ -64,9 +64,9 @@ def _open(content: bytes, path: str) -> Any:
 
 
 def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:
-    """The paragraphs below an element with their text, rows of tables as one, in order.
+    """The paragraphs and table rows below an element with their text, in order.
 
-    python-docx itself passes over what stands in content controls and tracked insertions.
+    python-docx itself skips content controls and tracked insertions.
     """
     open_elements = [iter(body)]
     while open_elements:
@@ -88,7 +88,7 @@ def _cell(cell: Any) -> str:
 
 
 def _text(paragraph: Any) -> str:
-    """What a paragraph says: the new version of tracked changes, without its text boxes."""
+    """The text of a paragraph with tracked changes accepted, without its text boxes."""
     parts: list[str] = []
     numbered = paragraph.find(f"{_W}pPr/{_W}numPr") is not None
     open_elements = [iter(paragraph)]
@@ -111,7 +111,7 @@ def _in_fallback(element: Any) -> bool:
 
 
 def _style(document: Any, paragraph: Any) -> str:
-    """The name of a paragraph's style in English, whatever the language of Word."""
+    """The English name of a paragraph's style, in any language of Word."""
     style = paragraph.find(f"{_W}pPr/{_W}pStyle")
     if style is None:
         return ""

@@ -1,7 +1,7 @@
-"""Elements of pages and books, and the text in them: the door to lxml.
+"""Elements of pages and books, and the text in them; the adapter of lxml.
 
-What is parsed here comes from strangers: entities are not resolved, nothing is fetched, and no
-walk is a recursion, so that no depth of elements overflows.
+The documents come from strangers: entities are not resolved, nothing is fetched, and nothing is
+recursive, so that no depth of elements overflows.
 """
 
 import re
@@ -19,16 +19,16 @@ _UNSEEN = frozenset("script style head noscript template svg math iframe object 
 
 
 def parse_tree(page: str) -> Element:
-    """The elements of a page, however broken; an empty page has a root, too."""
+    """The root of a page, however broken or empty it is."""
     from lxml import html  # type: ignore[import-untyped]
 
-    # libxml2 gives up below 256 levels unless told otherwise, and so cannot be made to overflow.
+    # libxml2 gives up below 256 levels unless told otherwise, so it cannot overflow.
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     return html.document_fromstring(page.encode("utf-8", "replace") or b"<p>", parser=parser)
 
 
 def parse_xml(content: bytes) -> Element:
-    """The elements of an XML document.
+    """The root of an XML document.
 
     Raises:
         ValueError: it is not well formed; says where, in a few words.
@@ -42,8 +42,13 @@ def parse_xml(content: bytes) -> Element:
         raise ValueError(" ".join(str(error).split())[:80]) from error
 
 
+def text_of(element: Element) -> str:
+    """All text of an element, in one line."""
+    return " ".join("".join(element.itertext()).split())
+
+
 def text_blocks(tree: Element) -> list[str]:
-    """All text of a tree, a block per paragraph, heading, item and row of a table."""
+    """All visible text of a tree, in a block for each paragraph, heading, item and table row."""
     from lxml import etree
 
     blocks: list[str] = []

@@ -1,4 +1,4 @@
-"""Books and magazines as EPUB: a ZIP of XHTML chapters, with their order and facts in XML."""
+"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML."""
 
 import posixpath
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from assistant.errors import ArticleError
 from assistant.sources.dates import find_date
 from assistant.sources.decoding import clean, decode
 from assistant.sources.formats.archive import package, part
-from assistant.sources.formats.elements import Element, parse_tree, parse_xml, text_blocks
+from assistant.sources.formats.elements import Element, parse_tree, parse_xml, text_blocks, text_of
 from assistant.sources.metadata import FiledArticle, canonical_url, make_article
 
 _CONTAINER = "META-INF/container.xml"
@@ -24,7 +24,7 @@ MAX_TEXT = 16 << 20
 def parse_epub(content: bytes, path: str) -> FiledArticle:
     """The text of a book, chapter after chapter, as one article.
 
-    Its date is the ``dc:date`` of publication that it states; dates of modification are not used.
+    Its date is its ``dc:date`` of publication; dates of modification are not used.
 
     Raises:
         ArticleError: it is damaged, locked (DRM) or hostile.
@@ -60,7 +60,7 @@ def _xml(content: bytes, path: str) -> Element:
 
 
 def _named(element: Element, name: str) -> Iterator[Any]:
-    """The elements of this name in any namespace: not all books use the right ones."""
+    """The elements of this name in any namespace: not all books use the right one."""
     yield from element.iter(f"{{*}}{name}")
 
 
@@ -77,8 +77,7 @@ def _chapters(book: Element, folder: str) -> Iterator[str]:
 
 def _facts(book: Element, path: str) -> dict[str, Any]:
     def said(name: str) -> list[str]:
-        texts = (" ".join("".join(element.itertext()).split()) for element in _named(book, name))
-        return [text for text in texts if text]
+        return [text for element in _named(book, name) if (text := text_of(element))]
 
     dates = [e for e in _named(book, "date") if not _is_of_file(e)]
     return {
@@ -97,7 +96,7 @@ def _is_of_file(date: Element) -> bool:
 
 
 def _date(text: str | None) -> str | None:
-    """A full date; a year alone is none."""
+    """The full date in a text; a year alone does not count."""
     found = find_date((text or "")[:40])
     return None if found is None else found.isoformat()
 

@@ -1,6 +1,6 @@
-"""Web pages: the only door to trafilatura, which finds the article in the page.
+"""Web pages; the adapter of trafilatura, which finds the article in the page.
 
-What the page says of its article is in `assistant.sources.formats.webpage`.
+Its facts are found by `assistant.sources.formats.webpage`.
 """
 
 import logging
@@ -9,10 +9,10 @@ from typing import Any
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import clean, decode
-from assistant.sources.formats.elements import Element, parse_tree
+from assistant.sources.formats.elements import Element, parse_tree, text_of
 from assistant.sources.formats.text import drop_clutter
 from assistant.sources.formats.webpage import facts_of
-from assistant.sources.metadata import FiledArticle, make_article
+from assistant.sources.metadata import FiledArticle, letters_of, make_article
 
 MAX_PAGE = 6_000_000
 """Characters of a page without its pictures; of 181 news pages the longest has 1.5 million."""
@@ -21,19 +21,19 @@ MAX_TAGS = 150_000
 """Opening and closing tags of a page: twice as many take four times as long, these ten seconds."""
 
 MAX_ATTRIBUTES = 2_000
-"""Of one element: libxml2 compares each with all before it."""
+"""Of one element: libxml2 compares each with all those before it."""
 
 MAX_ALL_ATTRIBUTES = 300_000
-"""Of a page, names of classes counted, too."""
+"""Of a page, names of classes included."""
 
 _ENOUGH = 0.5
-"""Share of the words of the page's <article> below which too little of it was found."""
+"""Share of the words of the page's <article> below which too little of it is extracted."""
 
 _TAG = re.compile(r"<[a-zA-Z][^<>]*")
 _PICTURE = re.compile(r"data:[\w/.+-]{1,60};base64,[\w+/=%\s]{64,}")
 _AROUND = "script style noscript template aside footer nav form header figure button".split()
 
-# Whole lines that lead to other articles, and to the outlet's other offers.
+# Lines that lead to other articles or to the outlet's other offers; only whole lines match.
 _ELSEWHERE = re.compile(
     r"""\W*(?: (?:read|see|watch|learn)\ (?:more|also) | see\ also | (?:also|more)\ on\ \S+\.\w+
         | related(?:\ (?:articles?|stor(?:y|ies)|coverage|content))? | recommended | don.t\ miss
@@ -68,7 +68,7 @@ def parse_html(content: bytes, path: str) -> FiledArticle:
 
 
 def _require_size(page: str, path: str) -> None:
-    """Refuses pages that no outlet makes, and that would take minutes to parse."""
+    """Refuses pages that would take minutes to parse; no outlet makes such pages."""
     of_one, of_all = _attributes(page)
     for has, most, what in (
         (len(page), MAX_PAGE, "characters"),
@@ -82,15 +82,14 @@ def _require_size(page: str, path: str) -> None:
 
 
 def _attributes(page: str) -> tuple[int, int]:
-    """At least the number of attributes of the largest tag, and of all."""
+    """Upper bounds on the attributes of the largest tag, if it is large, and of all tags."""
     tags = _TAG.findall(page)
     long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
     return max((len(tag.split()) for tag in long), default=0), sum(len(t.split()) for t in tags)
 
 
 def _extract(page: str, *, precise: bool) -> Any:
-    # Imported on use: it takes a third of a second, and most corpora have no HTML.
-    import trafilatura
+    import trafilatura  # takes a third of a second, and most corpora have no HTML
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     document: Any = trafilatura.bare_extraction(
@@ -106,14 +105,14 @@ def _extract(page: str, *, precise: bool) -> Any:
 
 
 def _article_element(tree: Element) -> str:
-    """The paragraphs of the page's longest <article>: what trafilatura should have found of it.
+    """The paragraphs of the page's longest <article>, at least half of which should be extracted.
 
-    Some pages cut their article into sections, of which it takes the first.
+    Some pages divide their article into sections, and trafilatura takes only the first.
     """
     longest: list[str] = []
     for article in tree.iter("article"):
         paragraphs = [
-            " ".join("".join(p.itertext()).split())
+            text_of(p)
             for p in article.iter("p", "h2", "h3", "blockquote")
             if p.tag != "blockquote" or p.find(".//p") is None
             if not any(a.tag in _AROUND for a in p.iterancestors() if a is not article)
@@ -123,12 +122,8 @@ def _article_element(tree: Element) -> str:
 
 
 def _without_repeats(text: str, title: str) -> str:
-    """The text without lines that say its title again or lead elsewhere."""
+    """The text without lines that repeat its title or lead elsewhere."""
     blocks = text.split("\n\n")
-    while len(blocks) > 1 and _letters(blocks[0]) == _letters(title):
+    while len(blocks) > 1 and letters_of(blocks[0]) == letters_of(title):
         del blocks[0]
     return "\n\n".join(block for block in blocks if not _ELSEWHERE.fullmatch(block)) or text
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).casefold()

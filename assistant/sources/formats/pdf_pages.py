@@ -1,7 +1,7 @@
-"""Runs apart from the program, for one PDF: standard input to runs of text, as JSON; see `pdf`.
+"""A process of its own for one PDF: standard input to runs of text, as JSON; see `pdf`.
 
-The only door to pypdfium2. PDFium is C++ and reads what strangers made: here it can crash, hang or
-ask for all memory without harm to the program, which waits for this process and no longer.
+The adapter of pypdfium2. PDFium is C++ and reads what strangers made: here it can crash, hang or
+ask for all memory without harm to the program, which stops waiting after a while.
 """
 
 import json
@@ -14,12 +14,12 @@ MAX_CHARACTERS = 5_000_000
 
 COLUMN_GAP = 1.2
 """Space between two letters of a line, in line heights, that begins a new run: wider than most
-spaces of justified text, narrower than what is between columns."""
+spaces in justified text, narrower than the gap between columns."""
 
 
 @dataclass
 class _Run:
-    """Letters of one line without a wide gap, and the box around them, in points."""
+    """Letters of one line without a wide gap, and their bounding box, in points."""
 
     left: float
     bottom: float
@@ -91,7 +91,7 @@ def _runs(page: Any, pdfium: Any) -> list[_Run]:
     within = False
     for index in range(pdfium.FPDFText_CountChars(textpage.raw)):
         code = pdfium.FPDFText_GetUnicode(textpage.raw, index)
-        # PDFium marks a hyphen at the end of a line with this, and joins the lines.
+        # PDFium marks a hyphen at the end of a line with one of these, and joins the lines.
         hyphen = code in (0x2, 0xFFFE)
         letter = "\xad" if hyphen else chr(code) if 0 < code < 0x110000 else ""
         if letter and letter in "\r\n":
@@ -99,7 +99,7 @@ def _runs(page: Any, pdfium: Any) -> list[_Run]:
         elif letter.isspace() or not letter:
             if within:
                 runs[-1].text += " "
-        # Loose boxes are as high as the line; the tight ones differ from letter to letter.
+        # Loose boxes are as high as the line; tight ones differ from letter to letter.
         elif pdfium.FPDFText_GetLooseCharBox(textpage.raw, index, box):
             if not within or _is_apart(runs[-1], box):
                 runs.append(_Run(box.left, box.bottom, box.right, box.top, ""))

@@ -1,7 +1,7 @@
 """Lists of articles: JSONL in the format of the evaluation, and CSV with named columns.
 
-A line is read after the other, so that a hundred thousand articles need the memory of one; a line
-that is wrong costs that line.
+One line is read after the other, so that a hundred thousand articles need the memory of one, and an
+error costs only its line.
 """
 
 import csv
@@ -31,7 +31,7 @@ COLUMNS = {
     "authors": ("authors", "author"),
     "language": ("language", "lang"),
 }
-"""What a record says, and the names it may have, in any case; the first that is there counts."""
+"""The facts of a record, and the names of their columns, in any case; the first present counts."""
 
 MAX_HEADER = 100_000
 """Characters of the names of the columns."""
@@ -50,7 +50,7 @@ def read_records(
         max_bytes: longest record, in characters.
 
     Raises:
-        ArticleError: the list as a whole cannot be read, or not further.
+        ArticleError: the list cannot be read, or no further.
     """
     encoding, guessed = encoding_of(source.open, source.shown)
     is_json = PurePosixPath(source.name).suffix.lower() == ".jsonl"
@@ -89,7 +89,7 @@ def _string(value: object) -> str:
 
 
 def _known(record: Mapping[Any, Any]) -> dict[str, Any]:
-    """What a record says, by our names."""
+    """The facts of a record."""
     lower = {str(key).strip().lower(): value for key, value in record.items() if key is not None}
     return {
         ours: next((lower[name] for name in theirs if lower.get(name) not in (None, "")), None)
@@ -98,7 +98,7 @@ def _known(record: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _lines(text: TextIO, shown: str, longest: int) -> Iterator[_Line | ArticleError]:
-    """The lines with their numbers; one that is too long is not kept in memory."""
+    """The lines with their numbers; a line that is too long is not kept in memory."""
     number = 0
     while line := text.readline(longest):
         number += 1
@@ -137,7 +137,7 @@ def _json_records(
 def _csv_records(
     lines: Iterator[_Line | ArticleError], shown: str, longest: int
 ) -> Iterator[tuple[int, dict[str, Any]] | ArticleError]:
-    # The limit belongs to the process; it is never lowered, since others may be reading.
+    # The limit is the process's own; it is never lowered, since other threads may be reading.
     csv.field_size_limit(max(csv.field_size_limit(), longest))
     feed = _Feed(lines)
     delimiter, columns = _header(next(feed, ""), shown)
@@ -160,7 +160,7 @@ def _csv_records(
 
 
 def _header(line: str, shown: str) -> tuple[str, list[str]]:
-    """The delimiter that makes most known columns of a header, and the columns."""
+    """The delimiter that yields the most known columns in a header, and all its columns."""
     if len(line) > MAX_HEADER:
         problem, remedy = f"has more than {MAX_HEADER:,} characters of names", "name its columns"
         raise ArticleError(f"{shown}:1", problem, remedy)
@@ -182,14 +182,14 @@ def _header(line: str, shown: str) -> tuple[str, list[str]]:
 
 
 class _Feed:
-    """Lines for the reader of CSV, which knows neither their numbers nor our errors."""
+    """Lines for the CSV reader, with the line numbers and errors that it does not know."""
 
     def __init__(self, lines: Iterator[_Line | ArticleError]) -> None:
         self._lines = lines
         self._number = 0
         self._errors: list[ArticleError] = []
         self.start = 1
-        """The number of the line that the current row starts with."""
+        """The number of the current row's first line."""
 
     def __iter__(self) -> "_Feed":
         return self
@@ -207,6 +207,6 @@ class _Feed:
         self.start = self._number + 1
 
     def errors(self) -> list[ArticleError]:
-        """The lines that were too long since the last call."""
+        """Errors for the lines that were too long since the last call."""
         errors, self._errors = self._errors, []
         return errors

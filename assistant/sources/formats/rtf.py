@@ -1,4 +1,4 @@
-"""Rich text documents: the only door to striprtf."""
+"""Rich text documents; the adapter of striprtf."""
 
 import re
 from typing import Any
@@ -11,15 +11,15 @@ from assistant.sources.metadata import FiledArticle, make_article
 _CODE_PAGE = re.compile(rb"\\ansicpg(\d{3,5})")
 _TITLE = re.compile(r"\{\\title[ \r\n]([^{}]{1,2000})\}")
 
-# Pictures are written as digits, megabytes of them, and striprtf looks at each.
+# Pictures are written as megabytes of digits, and striprtf looks at each.
 _PICTURE = re.compile(rb"(?:[0-9a-fA-F]{32,}[\r\n]*){4,}")
 
-# Addresses of links: striprtf writes them into the text, and takes minutes to find the last of
-# many. A destination that no program knows is passed over.
+# Addresses of links: striprtf writes them into the text, and takes minutes for many of them. An
+# unknown destination is skipped.
 _IGNORED = b"\\*\\fieldtarget"
 
 MAX_GROUPS = 1_000_000
-"""Opening braces; each that is not closed is kept in memory."""
+"""Opening braces; each one that is not closed is kept in memory."""
 
 _BLANKS = re.compile(r"[ \t]*\n\s*")
 
@@ -28,9 +28,9 @@ def parse_rtf(content: bytes, path: str) -> FiledArticle:
     """The article of a rich text document.
 
     Raises:
-        ArticleError: it is none.
+        ArticleError: it is not one, or it is damaged.
     """
-    import striprtf.striprtf as striprtf  # a name of its own, since it has no types
+    from striprtf import striprtf
 
     if not content.lstrip()[:5].startswith(b"{\\rtf"):
         raise ArticleError(path, "is not a rich text document", "save it again as .rtf or .docx")

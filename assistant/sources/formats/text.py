@@ -1,8 +1,7 @@
-"""Plain text and Markdown, both with front matter if they like."""
+"""Plain text and Markdown, both with or without front matter."""
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -10,7 +9,7 @@ from markdown_it.token import Token
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.decoding import clean, decode
-from assistant.sources.front_matter import split_front_matter, write_front_matter
+from assistant.sources.front_matter import split_front_matter
 from assistant.sources.metadata import make_article
 
 _CLUTTER = re.compile(
@@ -21,19 +20,19 @@ _CLUTTER = re.compile(
         | \d+\ (?:min(?:ute)?s?)\ read | \d+\ comments? | comments )[.:!]?""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Lines that a page shows around its article; only whole lines match."""
+"""Lines that a web page shows around its article; only whole lines match."""
 
 _LABELS = frozenset(("categories", "category", "tags", "topics", "filed under", "related"))
-"""Lines that say that the next line is a label, not text."""
+"""Lines after which the next line is a label, not text."""
 
 _MAX_LABEL_WORDS = 8
 _MAX_TITLE_WORDS = 40
 
 
 def parse_text(content: bytes, path: str) -> Article:
-    """The article of a text file: clutter dropped, title found.
+    """The article of a text file, without clutter and with the title that it begins with.
 
-    A file that begins with ``---`` and holds a mapping there has front matter; any other is text
+    Only a file that begins with a mapping between two ``---`` has front matter; any other is text
     from its first line on.
     """
     text = decode(content, path)
@@ -50,7 +49,7 @@ def parse_text(content: bytes, path: str) -> Article:
 
 
 def drop_clutter(text: str) -> str:
-    """The text without the lines that only its web page needed."""
+    """The text without lines that belong to its web page only."""
     lines = text.split("\n")
     kept: list[str] = []
     label_follows = False
@@ -68,7 +67,7 @@ def drop_clutter(text: str) -> str:
 
 
 def split_title(text: str) -> tuple[str, str]:
-    """The title and the rest, where the first line stands alone and is no sentence."""
+    """The title and the rest; "" and all of it unless its first line stands alone like a title."""
     first, _, rest = text.partition("\n")
     alone = rest.startswith("\n") and rest.strip()
     is_title = 0 < len(first.split()) <= _MAX_TITLE_WORDS and not first.rstrip().endswith(".")
@@ -84,7 +83,7 @@ def parse_markdown(content: bytes, path: str) -> Article:
     facts, body = split_front_matter(decode(content, path), path)
     blocks = _plain_blocks(body)
     title = " ".join(str(facts.get("title") or "").split())
-    # A first heading that is the title would be said twice.
+    # A first heading that equals the title would be repeated.
     if blocks and blocks[0][0] == "h1" and (not title or blocks[0][1] == title):
         facts = facts | {"title": blocks[0][1]}
         blocks = blocks[1:]
@@ -127,21 +126,3 @@ def _plain_inline(tokens: Sequence[Token]) -> str:
         else:
             parts.append(token.content)  # empty for marks of emphasis and links
     return "".join(parts)
-
-
-def pasted_file(
-    text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
-) -> tuple[str, bytes]:
-    """A file for a text that a person pasted: (name, content), which `parse_text` reads."""
-    facts = {"title": title, "source": source, "published": published, "url": url}
-    given = {key: " ".join(value.split()) for key, value in facts.items() if value.strip()}
-    body = clean(text)
-    name = _slug(title or split_title(drop_clutter(body))[0] or " ".join(body.split()[:8]))
-    # An empty mapping still marks the text below as text, should it begin with --- itself.
-    head = write_front_matter(given) if given or body.startswith("---") else ""
-    return f"{name}.txt", f"{head}{body}\n".encode()
-
-
-def _slug(title: str) -> str:
-    slug = re.sub(r"[^\w]+", "-", title.lower()).strip("-_")[:60].strip("-_")
-    return PurePosixPath(slug).name or "pasted"

@@ -1,7 +1,7 @@
-"""What a web page says of its article: title, authors, outlet, date, address, language.
+"""The facts that a web page states about its article: title, authors, outlet, date, URL, language.
 
-A date is first looked for in what the page says for programs (JSON-LD, meta elements, microdata),
-then in its address, then in the lines between its headline and its text.
+A date is looked for in the page's metadata (JSON-LD, meta elements, microdata), then in its
+address, then in the lines between its headline and its text.
 """
 
 import json
@@ -14,10 +14,10 @@ from urllib.parse import urljoin, urlsplit
 
 from assistant.errors import ArticleError
 from assistant.sources.dates import DateFrom, find_date, head_date, url_date
-from assistant.sources.formats.elements import Element, text_blocks
-from assistant.sources.metadata import canonical_url
+from assistant.sources.formats.elements import Element, text_blocks, text_of
+from assistant.sources.metadata import canonical_url, letters_of
 
-# In the order in which they are believed.
+# The most reliable first.
 _DATES = """article:published_time article:published article.published og:article:published_time
     og:published_time datepublished og:datepublished parsely-pub-date og:pubdate pubdate pub_date
     publish-date publish_date publishdate publication_date published_at published sailthru.date
@@ -26,30 +26,32 @@ _ARTICLES = re.compile(r"\w*Article|\w*BlogPosting|Report|\w*Review")
 _PAGES = re.compile(r"\w*WebPage")
 _LINKED_DATE = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
 _BETWEEN = r"\s+[|–—»•·:-]{1,2}\s+|\s*\|\s*|:\s+"
-"""What stands between a title and the name of the site."""
+"""The separators between a title and the name of the site."""
 
+_NO_NAME = re.compile(r"\d|https?:|copyright", re.IGNORECASE)
 _ALIKE = 0.6
-"""Share of the words of a heading in the title from which on it is the article's headline."""
+"""Share of a heading's words in the title from which on it counts as the article's headline."""
 
 _MOST_BETWEEN = 20
 _LONGEST_BY_LINE = 100
 _MOST_WORDS = 14
-"""Blocks between a headline and its text that are looked at; characters and words of a by-line."""
+"""The most blocks searched between a headline and its text; most characters and words of a line
+that may hold the date there."""
 
 _NOT_PUBLISHED = re.compile(
     r"updat|modif|aktualis|photo|image|getty|file|copyright|©", re.IGNORECASE
 )
 
 _MOST_NODES = 2_000
-"""Of a page's JSON-LD that are looked at."""
+"""Of a page's JSON-LD that are searched."""
 
 
 def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, Any]:
     """The facts of an article, as `make_article` takes them.
 
     Args:
-        document: what trafilatura found, whose facts are taken where the page has no better ones.
-        text: the article's, to tell what stands before it.
+        document: what trafilatura found; its facts are used if the page has no better ones.
+        text: the article's, to tell what precedes it.
     """
     meta = _meta(tree)
     linked = _linked_data(tree)
@@ -57,7 +59,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
     source = meta.get("og:site_name") or _name(linked.get("publisher")) or document.sitename
     if not source or re.match(r"copyright|©", source, re.IGNORECASE):
         source = document.hostname
-    headings = [" ".join("".join(h.itertext()).split()) for h in tree.iter("h1")]
+    headings = [text_of(heading) for heading in tree.iter("h1")]
     stated = meta.get("og:title") or _said(linked.get("headline")) or document.title or ""
     sites = [source, document.sitename, _name(linked.get("publisher")), _site(url)]
     title = _title(stated, [*headings, _said(linked.get("headline"))], sites)
@@ -74,7 +76,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
 
 
 def _meta(tree: Element) -> dict[str, str]:
-    """Name of each meta element to its first content."""
+    """The first content of each meta element, by its name."""
     said: dict[str, str] = {}
     for element in tree.iter("meta"):
         content = (element.get("content") or "").strip()
@@ -85,14 +87,14 @@ def _meta(tree: Element) -> dict[str, str]:
 
 
 def _linked_data(tree: Element) -> dict[str, Any]:
-    """What a page says of its article as JSON-LD: of the article itself, else of the page."""
+    """The page's JSON-LD about the article, else about the page itself."""
     waiting: list[Any] = []
     broken: dict[str, Any] = {}
     for script in tree.iter("script"):
         if "ld+json" in (script.get("type") or ""):
             try:
                 waiting.append(json.loads(script.text or "", strict=False))
-            except (ValueError, RecursionError):  # a quote too many is common; its date is whole
+            except (ValueError, RecursionError):  # a stray quote is common, and the date intact
                 dates = _LINKED_DATE.findall(script.text or "")
                 broken = broken or {"datePublished": next(iter(dates), "")}
     nodes = list(_linked_nodes(waiting))
@@ -129,7 +131,7 @@ def _name(value: Any) -> str:
 
 
 def _address(tree: Element, meta: dict[str, str], otherwise: str | None, path: str) -> str | None:
-    """The page's own address; None when what it gives is not one."""
+    """The address that the page states, if it is a valid one."""
     base = meta.get("og:url") or otherwise or ""
     links = [link.get("href") or "" for link in tree.iter("link") if link.get("rel") == "canonical"]
     for link in [*links, base]:
@@ -137,7 +139,7 @@ def _address(tree: Element, meta: dict[str, str], otherwise: str | None, path: s
             found = canonical_url(urljoin(base, link.strip()), path)
         except (ArticleError, ValueError):
             continue
-        # The address of the whole site says nothing, and would be the id of all its pages.
+        # The address of the whole site would be the id of all its pages.
         if found and urlsplit(found).path != "/":
             return found
     return None
@@ -150,11 +152,11 @@ def _site(url: str | None) -> str:
 
 
 def _title(stated: str, headings: list[str], sites: list[str | None]) -> str:
-    """The headline as readers see it where the page's title says it, too, in other words or with
-    the name of the site; else the title without that name.
+    """The heading that resembles the page's title most, if it is similar enough; else the title
+    without the name of the site.
     """
     title = " ".join(stated.split())
-    names = {_letters(site) for site in sites if site and len(_letters(site)) > 2}
+    names = {letters_of(site) for site in sites if site and len(letters_of(site)) > 2}
     headings = [h for h in headings if len(h.split()) > 1 and not _is_site(h, names)]
     if not title:
         return next(iter(headings), "")
@@ -171,41 +173,32 @@ def _title(stated: str, headings: list[str], sites: list[str | None]) -> str:
 
 
 def _likeness(heading: str, title: str) -> float:
-    """Share of the heading's words that the title has, too."""
+    """Share of the heading's words that the title has as well."""
     words = re.findall(r"\w+", heading.casefold())
     known = set(re.findall(r"\w+", title.casefold()))
     return sum(word in known for word in words) / len(words) if words else 0.0
 
 
 def _is_site(words: str, names: set[str]) -> bool:
-    letters = _letters(words)
+    letters = letters_of(words)
     return len(letters) > 2 and any(
         letters in name or (name in letters and len(name) > 0.6 * len(letters)) for name in names
     )
 
 
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).casefold()
-
-
 def _authors(found: str | None, sites: list[str | None]) -> list[str]:
-    """Names only: by-lines come with dates, addresses and the outlet among them."""
-    outlets = {_letters(site) for site in sites if site}
+    """Names of people only: by-lines may include dates, addresses and the outlet."""
+    outlets = {letters_of(site) for site in sites if site}
     names = (name.strip() for name in (found or "").split(";"))
-    return [
-        name for name in names
-        if name and len(name) <= 60 and not re.search(r"\d|https?:|copyright", name, re.IGNORECASE)
-        and _letters(name) not in outlets
-    ]  # fmt: skip
+    names = (name for name in names if 0 < len(name) <= 60 and not _NO_NAME.search(name))
+    return [name for name in names if letters_of(name) not in outlets]
 
 
 def _language(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -> str:
-    """The page's language as the short code that it begins with: en of en-US."""
-    said = [
-        tree.get("lang"), tree.get("{http://www.w3.org/XML/1998/namespace}lang"),
-        _said(linked.get("inLanguage")), meta.get("og:locale"), meta.get("content-language"),
-        meta.get("language"),
-    ]  # fmt: skip
+    """The page's language without its region: en for en-US."""
+    attributes = [tree.get("lang"), tree.get("{http://www.w3.org/XML/1998/namespace}lang")]
+    names = ("og:locale", "content-language", "language")
+    said = [*attributes, _said(linked.get("inLanguage")), *map(meta.get, names)]
     codes = (re.match(r"([a-zA-Z]{2,3})(?![a-zA-Z])", (code or "").strip()) for code in said)
     return next((code[1].lower() for code in codes if code), "")
 
@@ -217,13 +210,13 @@ def _published(
     tree: Element, meta: dict[str, str], linked: dict[str, Any], url: str | None, text: str
 ) -> tuple[date | None, DateFrom | None]:
     in_url = url_date(url)
-    for said in _dates_for_programs(tree, meta, linked):
+    for said in _stated_dates(tree, meta, linked):
         day = find_date(said[:100])
         if day is None:
             continue
-        # Programs are told the time in Greenwich; the outlet's own day is in its address.
-        greenwich = re.search(r"\dT\d.*(?:Z|\+00:?00)$", said.strip())
-        if greenwich and in_url is not None and abs(in_url - day) == timedelta(days=1):
+        # Metadata often give the time in UTC, and the address the outlet's own day.
+        utc = re.search(r"\dT\d.*(?:Z|\+00:?00)$", said.strip())
+        if utc and in_url is not None and abs(in_url - day) == timedelta(days=1):
             return in_url, "url"
         return day, "metadata"
     if in_url is not None:
@@ -232,9 +225,7 @@ def _published(
     return beside, None if beside is None else "text"
 
 
-def _dates_for_programs(
-    tree: Element, meta: dict[str, str], linked: dict[str, Any]
-) -> Iterator[str]:
+def _stated_dates(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -> Iterator[str]:
     yield _said(linked.get("datePublished"))
     yield from (meta[name] for name in _DATES if name in meta)
     for element in tree.iter("time", "span", "div", "p", "abbr"):
@@ -243,22 +234,22 @@ def _dates_for_programs(
                 element.get("datetime")
                 or element.get("content")
                 or element.get("title")
-                or (" ".join("".join(element.itertext()).split()))
+                or text_of(element)
             )
 
 
 def _date_beside_headline(tree: Element, text: str) -> date | None:
     """The date in the lines between the headline and the first words of the text."""
-    headings = {_letters("".join(heading.itertext())) for heading in tree.iter("h1")} - {""}
-    paragraphs = (_letters(block[:200]) for block in text.split("\n\n"))
+    headings = {letters_of(text_of(heading)) for heading in tree.iter("h1")} - {""}
+    paragraphs = (letters_of(block[:200]) for block in text.split("\n\n"))
     start = next((letters for letters in paragraphs if letters not in headings), "")[:30]
     blocks = text_blocks(tree)
-    first = next((n for n, block in enumerate(blocks) if _letters(block) in headings), None)
+    first = next((n for n, block in enumerate(blocks) if letters_of(block) in headings), None)
     if first is None or not start:
         return None
     between = []
     for block in blocks[first + 1 : first + 1 + _MOST_BETWEEN]:
-        if _letters(block[:200]).startswith(start):
+        if letters_of(block[:200]).startswith(start):
             break
         between.append(block)
     for block in between:
@@ -269,7 +260,7 @@ def _date_beside_headline(tree: Element, text: str) -> date | None:
 
 
 def _time_after_headline(tree: Element, start: str) -> date | None:
-    """The first <time> after the headline and before the text, where it has a date for programs."""
+    """The first machine-readable date of a <time> between the headline and the text."""
     seen_headline = False
     for element in tree.iter("h1", "time", "p", "div"):
         if element.tag == "h1":
@@ -278,6 +269,6 @@ def _time_after_headline(tree: Element, start: str) -> date | None:
             day = find_date(element.get("datetime") or "")
             if day is not None:
                 return day
-        elif seen_headline and _letters((element.text or "")[:200]).startswith(start):
+        elif seen_headline and letters_of((element.text or "")[:200]).startswith(start):
             break
     return None

@@ -1,4 +1,4 @@
-"""Addresses of the web: which may be fetched, and which machines may be connected to."""
+"""Addresses on the web: which ones may be fetched, and which machines may be connected to."""
 
 import re
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from assistant.errors import ArticleError
 MAX_URL = 4096
 """Characters."""
 
+BY_HAND = "open it in a browser, save the page and add the file"
 OWN_NETWORK = "set allow_private_addresses to fetch from your own network"
 
 _PORTS = {"http": 80, "https": 443}
@@ -18,23 +19,23 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL = re.compile(r"(.*\.)?(localhost|localdomain|local|internal|intranet|lan|home\.arpa)")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _SAFE = "%/:=&?~#+!$,;'@()*[]|"
-"""What stays as it is in a path or query."""
+"""Characters of a path or query that are not percent-encoded."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An address taken apart once: what is checked is what is connected to and asked for."""
+    """An address, parsed once: what is checked is what is connected to and requested."""
 
     scheme: str
     host: str
     """A name in ASCII, or an IP address without brackets."""
     port: int
     path: str
-    """With the query, percent-encoded."""
+    """Percent-encoded, with the query."""
 
     @property
     def authority(self) -> str:
-        """Host and port as the ``Host`` header has them."""
+        """Host and port, as in the ``Host`` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -52,13 +53,13 @@ def shown(url: str) -> str:
 
 
 def parse_target(url: str, *, allow_private: bool = False) -> Target:
-    """An address taken apart.
+    """The parts of an address.
 
     Args:
-        allow_private: names of one's own network and any port are as good as others.
+        allow_private: accept names of one's own network, and any port.
 
     Raises:
-        ArticleError: it is no address on the web, or none that may be fetched.
+        ArticleError: it is not an address on the web, or one that may not be fetched.
     """
     _check_spelling(url)
     try:
@@ -85,14 +86,13 @@ def parse_target(url: str, *, allow_private: bool = False) -> Target:
 
 
 def redirected(target: Target, location: str) -> str:
-    """Where a redirect leads.
+    """The address that a redirect leads to.
 
     Raises:
         ArticleError: it leads nowhere, or from https to http.
     """
-    by_hand = "open it in a browser, save the page and add the file"
     if not location.strip():
-        raise ArticleError(shown(target.url), "sends on without saying where", by_hand)
+        raise ArticleError(shown(target.url), "sends on without saying where", BY_HAND)
     try:
         _check_spelling(location)
         following = urljoin(target.url, location.strip())
@@ -101,7 +101,7 @@ def redirected(target: Target, location: str) -> str:
         raise ArticleError(shown(target.url), problem, error.remedy) from error
     except ValueError as error:
         problem = f"leads to {shown(location)}, which is not an address on the web"
-        raise ArticleError(shown(target.url), problem, by_hand) from error
+        raise ArticleError(shown(target.url), problem, BY_HAND) from error
     if target.scheme == "https" and following.lower().startswith("http:"):
         problem = "sends on from https to http, where anybody on the way can change the page"
         remedy = f"add {shown(following)} itself if you trust the way"
@@ -113,7 +113,7 @@ def _check_spelling(url: str) -> None:
     if len(url) > MAX_URL:
         problem = f"has {len(url)} characters, more than {MAX_URL}"
         raise ArticleError(shown(url), problem, "use a shorter address")
-    # Python's parser drops some of these without a word; browsers read \ as /.
+    # Python's parser silently drops some of these; browsers read \ as /.
     if "\\" in url or not url.strip().isprintable():
         raise ArticleError(
             shown(url), "holds a character that no address has", "write it as https://…"
@@ -125,7 +125,7 @@ def _not_on_the_web(url: str) -> ArticleError:
 
 
 def _plain_host(host: str, url: str) -> str:
-    """The host as it is connected to: an IP address, or a name in ASCII."""
+    """The host to connect to: an IP address, or a name in ASCII."""
     import idna
 
     if ":" in host:
@@ -133,12 +133,12 @@ def _plain_host(host: str, url: str) -> str:
             ip = IPv6Address(host)
         except ValueError as error:
             raise _not_on_the_web(url) from error
-        if ip.scope_id is not None:  # which of this machine's network cards
+        if ip.scope_id is not None:  # a network interface of this machine
             raise _not_on_the_web(url)
         return str(ip)
     try:
         name = host if host.isascii() else idna.encode(host, uts46=True).decode()
-    except UnicodeError:  # idna's own error is one
+    except UnicodeError:  # idna's own error is a subclass
         name = ""
     name = name.removesuffix(".").lower()
     if not _HOST.fullmatch(name):
@@ -165,10 +165,10 @@ def check_addresses(
 
     Args:
         addresses: IP addresses of the host.
-        allowed_before: private addresses would be allowed, had no public site led here.
+        allowed_before: private addresses would be allowed if no public site had led here.
 
     Raises:
-        ArticleError: one of them may not; one is one too many, since it could be the one taken.
+        ArticleError: one of them may not, which could be the one that is used.
     """
     for address in addresses:
         ip = ip_address(address)
@@ -182,19 +182,19 @@ def check_addresses(
 
 
 def is_public(ip: IPv4Address | IPv6Address) -> bool:
-    """Whether everybody reaches the same machine at this address."""
+    """Whether this address leads everybody to the same machine."""
     if isinstance(ip, IPv6Address):
         if inner := _embedded(ip):
             return all(map(is_public, inner))
         if ip.is_site_local:
             return False
-    # Multicast and a good part of what is reserved count as global in the standard library.
+    # In the standard library, multicast and many reserved addresses count as global.
     special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local
     return ip.is_global and not special
 
 
 def is_usable(ip: IPv4Address | IPv6Address) -> bool:
-    """Whether it is the address of one machine, be it private."""
+    """Whether this is the address of a single machine, public or private."""
     if isinstance(ip, IPv6Address) and (inner := _embedded(ip)):
         return all(map(is_usable, inner))
     reserved = ip.version == 4 and ip.is_reserved
@@ -202,7 +202,7 @@ def is_usable(ip: IPv4Address | IPv6Address) -> bool:
 
 
 def _embedded(ip: IPv6Address) -> tuple[IPv4Address, ...]:
-    """The IPv4 addresses that packets to an IPv6 address end at, or go through."""
+    """The IPv4 addresses that packets to an IPv6 address go to or through."""
     if ip.teredo:
         return ip.teredo
     inner = ip.ipv4_mapped or ip.sixtofour

@@ -1,4 +1,4 @@
-"""What kind of content a site gives: the ending of its file, and the charset of its text."""
+"""Kinds of content from the web: the ending of its file, and the charset of its text."""
 
 import codecs
 import re
@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import as_browsers
+from assistant.sources.remote.addresses import BY_HAND
 
 TEXTS = frozenset((".html", ".xhtml", ".txt", ".md", ".csv", ".tsv", ".jsonl", ".xml"))
-"""The endings whose content is text."""
+"""The endings of files with text."""
 
 _TYPES = {
     "text/html": ".html",
@@ -42,16 +43,16 @@ _UNSAID = ("", "application/octet-stream", "binary/octet-stream", "application/x
 _OF_PATHS = {".markdown": ".md", ".htm": ".html"} | {suffix: suffix for suffix in TEXTS}
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)
 
-# Python's own, which are slow or mean something else; and UTF-7, a way to smuggle markup.
+# Codecs of Python only, which are slow or do something else; and UTF-7, a way to smuggle markup.
 _NO_CHARSETS = frozenset(
     ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
 )
 _SEEM_UTF8 = ("utf-16", "utf-32", "iso2022", "hz")
-"""Charsets whose bytes can pass for UTF-8 without being it."""
+"""Charsets whose bytes can be valid UTF-8 by accident."""
 
 
 def parse_content_type(header: str) -> tuple[str, str | None]:
-    """(type, Python's name of the charset) of a ``Content-Type``; "" and None where unsaid."""
+    """(type, Python's name of the charset) of a ``Content-Type``; "" and None if missing."""
     if "/" not in header:
         return "", None
     message = Message()
@@ -65,9 +66,9 @@ def parse_content_type(header: str) -> tuple[str, str | None]:
 
 
 def to_utf8(content: bytes, charset: str | None) -> bytes:
-    """Text of this charset as UTF-8; as it is if it has a byte order mark or is UTF-8 already.
+    """Text of this charset in UTF-8; unchanged if it has a byte order mark or is UTF-8 already.
 
-    Sites claim Latin-1 for UTF-8 more often than text of another charset happens to be UTF-8.
+    Sites declare UTF-8 as Latin-1 more often than text of another charset is valid UTF-8.
     """
     if charset is None or content.startswith(_MARKS):
         return content
@@ -87,23 +88,22 @@ def suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> s
     """The ending of a file with this content, whatever the site calls it.
 
     Args:
-        declared: the type that the site says it has, "" when it does not say.
-        charset: that the site says the text has.
-        url: where it is; tells what plain text is.
+        declared: the type that the site declares; "" if it does not.
+        charset: the charset that the site declares.
+        url: its address; the ending of its path tells kinds of plain text apart.
 
     Raises:
-        ArticleError: it is of a kind that is not read.
+        ArticleError: it is of a kind that is not supported.
     """
-    by_hand = "open it in a browser, save the page and add the file"
     found = _sniff(content, charset)
     expected = found if declared in _UNSAID else _TYPES.get(declared)
     if declared not in _UNSAID and expected is None:
-        raise ArticleError(url, f"is {declared[:60]}, which is not read", by_hand)
+        raise ArticleError(url, f"is {declared[:60]}, which is not read", BY_HAND)
     if found is None or expected is None:
-        raise ArticleError(url, "is neither text nor a document", by_hand)
+        raise ArticleError(url, "is neither text nor a document", BY_HAND)
     if expected not in TEXTS and found in TEXTS:
-        raise ArticleError(url, f"says that it is {declared}, but is not", by_hand)
-    if expected == ".txt" and found in TEXTS:  # what servers call a file that they do not know
+        raise ArticleError(url, f"says that it is {declared}, but is not", BY_HAND)
+    if expected == ".txt" and found in TEXTS:  # the type of files that servers do not know
         return _OF_PATHS.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".txt")
     if expected in (".md", ".csv", ".tsv", ".jsonl") and found in TEXTS:
         return expected  # Markdown may well begin with a tag
@@ -115,7 +115,7 @@ def suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> s
 
 
 def _sniff(content: bytes, charset: str | None) -> str | None:
-    """The ending that the first bytes speak of; None for what is neither text nor document."""
+    """The ending that the first bytes suggest; None for neither text nor a document."""
     if content.startswith(b"PK\x03\x04"):
         if b"application/epub+zip" in content[:200]:
             return ".epub"

@@ -1,167 +1,61 @@
-"""A whole corpus with its index in one file, to move it to another folder or machine.
-
-The file is a plain tar: ``articles/…`` as they lie in the corpus, ``store.sqlite3`` as it was at
-one moment, and ``manifest.json`` with the size, time and digest of each. Chroma is derived and is
-left out, as are files of removed articles, runs of the evaluation and the feedback inbox.
+"""A corpus folder and its data folder out of an exported archive: both whole, or none.
 
 An archive may come from anybody. Nothing is written before all its names are looked at; it is
 unpacked into a folder beside the wanted one, compared with its manifest, and only then renamed. It
 is not compressed, so that it cannot unpack into more than its own size.
 """
 
-import io
 import json
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from assistant.corpus.folder import Corpus
-from assistant.errors import ArticleError, AssistantError, CorpusError, StoreError, reason_of
-from assistant.schema import Progress
+from assistant.corpus.transfer.manifest import (
+    ARTICLES,
+    FORMAT,
+    MANIFEST,
+    REMEDY,
+    STORE,
+    Entry,
+    Transfer,
+)
+from assistant.errors import CorpusError, StoreError, os_errors
+from assistant.schema import Progress, ShowProgress
+from assistant.store.chroma_folder import STATE
 from assistant.store.store import Store
-from assistant.store.vector_index import STATE
-
-FORMAT = 1
-MANIFEST = "manifest.json"
-STORE = "store.sqlite3"
-ARTICLES = "articles/"
 
 MAX_MANIFEST = 200 << 20
 """Bytes: room for a million files."""
-
-ShowProgress = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What went into an archive, or came out of one."""
-
-    path: str
-    """Of the archive, or of the corpus folder that was made."""
-    files: int
-    articles: int
-    passages: int
-    size: int
-    """Bytes of the archive."""
-    left_out: tuple[str, ...] = ()
-    """Files of the corpus that cannot be read, each with the reason."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """What a manifest says of one file."""
-
-    size: int
-    digest: str
-    modified: int = 0
-    """Nanoseconds since 1970; 0 where it changed while it was read: the next sync looks again."""
-
-    @property
-    def stamp(self) -> str:
-        return f"{self.size}:{self.modified}"
-
-
-# ---- out ------------------------------------------------------------------------------------
-
-
-def export_corpus(
-    corpus: Corpus, store: Store, target: Path, progress: ShowProgress | None = None
-) -> Transfer:
-    """Writes the archive; others may read and write the corpus meanwhile.
-
-    Raises:
-        CorpusError: the archive exists already, lies in the corpus, or cannot be written.
-    """
-    if target.exists():
-        raise CorpusError(target, "is there already", "name another file, or delete it")
-    if corpus.holds(target) is not None:
-        raise CorpusError(target, "lies in the corpus itself", "name a file outside of it")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with _writing_to(target), ExitStack() as undo:
-        undo.callback(part.unlink, missing_ok=True)
-        folder = undo.enter_context(tempfile.TemporaryDirectory(dir=store.path.parent))
-        snapshot = Path(folder, STORE)
-        # The index first: what is added after it is a new file to the next sync there.
-        store.copy_to(snapshot)
-        with part.open("wb") as file:
-            done = _pack(corpus, snapshot, file, progress)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(target)
-    files, left_out = done
-    articles, passages = store.counts()
-    return Transfer(str(target), files, articles, passages, target.stat().st_size, left_out)
-
-
-def _pack(
-    corpus: Corpus, snapshot: Path, file: IO[bytes], progress: ShowProgress | None
-) -> tuple[int, tuple[str, ...]]:
-    """Writes all members; how many article files, and which could not be read."""
-    entries: dict[str, _Entry] = {}
-    found, closed = corpus.scan()
-    left_out = [str(error) for error in closed]
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        size = snapshot.stat().st_size
-        with snapshot.open("rb") as source:
-            archive.addfile(_member(STORE, size), source)
-        entries[STORE] = _Entry(size, _digest_of(snapshot))
-        for done, seen in enumerate(found, start=1):
-            try:
-                content = corpus.content(seen.path)
-            except ArticleError as error:
-                left_out.append(str(error))
-                continue
-            stamp = corpus.stat(corpus.root / seen.path).stamp
-            modified = int(stamp.partition(":")[2] or 0) if stamp == seen.stamp else 0
-            entry = _Entry(len(content), _digest(content), modified)
-            entries[ARTICLES + seen.path] = entry
-            archive.addfile(_member(ARTICLES + seen.path, entry.size), io.BytesIO(content))
-            if progress is not None:
-                progress(Progress(done, len(found), "files"))
-        files = {name: asdict(entry) for name, entry in entries.items()}
-        manifest = json.dumps({"format": FORMAT, "files": files}, ensure_ascii=False)
-        content = manifest.encode("utf-8", "surrogateescape")
-        archive.addfile(_member(MANIFEST, len(content)), io.BytesIO(content))
-    return len(entries) - 1, tuple(left_out)
-
-
-def _member(name: str, size: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o644
-    return member
-
-
-# ---- in -------------------------------------------------------------------------------------
 
 
 def import_corpus(
     source: Path, corpus: Path, data: Path, progress: ShowProgress | None = None
 ) -> Transfer:
-    """Makes a corpus folder and its data folder of an archive: both whole, or none.
+    """Makes a corpus folder and its data folder out of an archive: both whole, or none.
 
     Args:
-        corpus: a folder that is empty, or that there is not.
+        corpus: a folder that is empty or does not exist.
         data: likewise; it may lie inside `corpus`.
 
     Raises:
-        CorpusError: a folder is not empty, another process imports into it, the archive is none,
-            damaged, or holds what no export writes, or the disk is full.
+        CorpusError: a folder is not empty, another process imports into it, the archive is damaged,
+            or is not one, or holds what no export writes, or the disk is full.
     """
     for folder in (corpus, data):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CorpusError(folder, "is not empty", "name a new folder with --corpus or --data")
     inside = data.is_relative_to(corpus)
     made = [corpus] if inside else [corpus, data]
-    with _writing_to(corpus), _alone(made), ExitStack() as undo:
+    with os_errors(CorpusError, corpus, REMEDY), _alone(made), ExitStack() as undo:
         staged = _beside(corpus, undo)
         index = staged / data.relative_to(corpus) if inside else _beside(data, undo)
         index.mkdir(parents=True, exist_ok=True)
@@ -179,13 +73,13 @@ def import_corpus(
 
 
 def _beginning(folder: Path) -> str:
-    """How the names of the folders begin that an import fills in its place."""
+    """How the names of the folders begin that an import fills before it renames them."""
     return f".{folder.absolute().name}.importing-"
 
 
 @contextmanager
 def _alone(folders: Sequence[Path]) -> Iterator[None]:
-    """Keeps other imports away, and removes what those have left that were killed."""
+    """Keeps other imports away, and removes what killed ones have left."""
     corpus = folders[0]
     for folder in folders:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -208,7 +102,7 @@ def _alone(folders: Sequence[Path]) -> Iterator[None]:
 
 
 def _beside(folder: Path, undo: ExitStack) -> Path:
-    """A new folder on the same disk, which goes away again if anything fails."""
+    """A new folder on the same disk, which is removed again if anything fails."""
     made = Path(tempfile.mkdtemp(prefix=_beginning(folder), dir=folder.absolute().parent))
     undo.callback(shutil.rmtree, made, ignore_errors=True)
     made.chmod(0o755)
@@ -240,8 +134,8 @@ def _unpack(
     corpus: Path,
     data: Path,
     progress: ShowProgress | None,
-) -> dict[str, _Entry]:
-    """Writes the files, each compared with what the manifest says of it."""
+) -> dict[str, Entry]:
+    """Writes the files, and compares each with its entry in the manifest."""
     members = _members(archive, source)
     entries = _manifest(archive, members.pop(MANIFEST, None), source)
     if members.keys() != entries.keys() or STORE not in entries:
@@ -259,7 +153,7 @@ def _unpack(
 
 
 def _members(archive: tarfile.TarFile, source: Path) -> dict[str, tarfile.TarInfo]:
-    """The plain files, by name; anything else makes the archive refused before it is unpacked."""
+    """The plain files, by name; with anything else the archive is refused, and not unpacked."""
     members: dict[str, tarfile.TarInfo] = {}
     for member in archive:
         name = member.name
@@ -283,7 +177,7 @@ def _is_plain(path: str) -> bool:
 
 def _manifest(
     archive: tarfile.TarFile, member: tarfile.TarInfo | None, source: Path
-) -> dict[str, _Entry]:
+) -> dict[str, Entry]:
     file = archive.extractfile(member) if member and member.size <= MAX_MANIFEST else None
     if file is None:
         raise _refused(source, "has no manifest")
@@ -291,7 +185,7 @@ def _manifest(
         manifest: dict[str, Any] = json.loads(file.read().decode("utf-8", "surrogateescape"))
         version = manifest["format"]
         entries = {
-            str(name): _Entry(int(e["size"]), str(e["digest"]), int(e["modified"]))
+            str(name): Entry(int(e["size"]), str(e["digest"]), int(e["modified"]))
             for name, e in manifest["files"].items()
         }
     except (KeyError, TypeError, AttributeError) as error:
@@ -302,7 +196,7 @@ def _manifest(
 
 
 def _copy(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, entry: _Entry, source: Path
+    archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, entry: Entry, source: Path
 ) -> None:
     content = archive.extractfile(member)
     digest, size = blake2b(digest_size=16), 0
@@ -320,7 +214,7 @@ def _copy(
 
 
 def _settle(
-    source: Path, corpus: Path, data: Path, entries: Mapping[str, _Entry]
+    source: Path, corpus: Path, data: Path, entries: Mapping[str, Entry]
 ) -> tuple[int, int]:
     """Makes sure that the store is sound and ours, and fits the files as this disk keeps them."""
     try:
@@ -333,13 +227,10 @@ def _settle(
             problems = store.check()
             if problems or store.schema() != expected:
                 raise _refused(source, "holds an index that is damaged, or not ours")
-            records = store.records()
-            odd = next((path for path in records if not _is_plain(path)), None)
-            if odd is not None:
-                raise _refused(source, f"holds an article with an odd path: {odd!r}")
+            stamps = _new_stamps(source, corpus, store, entries)
             store.forget_meta(STATE)
-            store.restamp(_new_stamps(corpus, records, entries))
-            return store.counts()
+            store.restamp(stamps)
+            return store.catalogue.counts()
         finally:
             store.close()
     except StoreError as error:
@@ -347,14 +238,15 @@ def _settle(
 
 
 def _new_stamps(
-    corpus: Path, records: Mapping[str, Any], entries: Mapping[str, _Entry]
+    source: Path, corpus: Path, store: Store, entries: Mapping[str, Entry]
 ) -> dict[str, str]:
-    """Stamps of the files that were unchanged when they were exported, by article: not every disk
-    keeps nanoseconds.
+    """Stamps of the files that were indexed as they were exported, by article: not every disk keeps
+    nanoseconds.
     """
-    files = Corpus(corpus, 0)
-    stamps = {}
-    for path, record in records.items():
+    files, stamps = Corpus(corpus, 0), {}
+    for path, record in store.catalogue.records().items():
+        if not _is_plain(path):
+            raise _refused(source, f"holds an article with an odd path: {path!r}")
         entry = entries.get(ARTICLES + path)
         if entry is not None and entry.stamp == record.stamp:
             stamps[record.id] = files.stat(corpus / path).stamp
@@ -363,30 +255,3 @@ def _new_stamps(
 
 def _refused(source: Path, problem: str) -> CorpusError:
     return CorpusError(source, problem, "nothing was imported; export it again")
-
-
-# ---- both -----------------------------------------------------------------------------------
-
-
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    digest = blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-@contextmanager
-def _writing_to(subject: Path) -> Iterator[None]:
-    """Turns the disk's errors into ours."""
-    try:
-        yield
-    except AssistantError:
-        raise
-    except (OSError, tarfile.TarError) as error:
-        remedy = "check the space and permissions of the folder; nothing was left behind"
-        raise CorpusError(subject, reason_of(error), remedy) from error

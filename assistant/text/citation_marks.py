@@ -1,0 +1,63 @@
+"""The grammar of citation marks: ``[1]``, ``[1][2]``, ``[1, 2]``, ``[1-3]``."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_AND, _TO = ",;", "–-"
+_SPACE, _BLANK, _SPACES = r"\s?", r"[ \t]?", r"\s*"
+
+
+def _numbers(space: str, separators: str = _AND + _TO) -> str:
+    """The pattern of numbers with separators between them, and space around each separator."""
+    return rf"\d{{1,3}}(?:{space}[{separators}]{space}\d{{1,3}})*"
+
+
+MARK = re.compile(rf"\[{_SPACE}({_numbers(_SPACE)}){_SPACE}\]")
+"""A citation mark: ``[1]``, ``[1, 2]``, ``[1-3]``."""
+
+_HALF = re.compile(rf"(?:\[{_BLANK}(?:{_numbers(_BLANK)}{_BLANK}[{_AND + _TO}]?{_BLANK})?)+\Z")
+_LONGEST = 80
+"""Characters at the end of a text in which half a mark is looked for."""
+
+_NUMBERS = _numbers(_SPACES, f"—{_AND}{_TO}")
+_ALIKE = re.compile(rf"[\[［【]({_SPACES}{_NUMBERS}{_SPACES}(?:†[^\]］】\n]{{0,80}})?)[\]］】]")
+"""What could be taken for a mark: full-width brackets and daggers, as other programs write them."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A citation mark: its place in the text, and the numbers that it names."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+def marks_in(text: str, start: int = 0, end: int | None = None) -> Iterator[Mark]:
+    """The citation marks of a text, or of a part of it, in order."""
+    for match in MARK.finditer(text, start, len(text) if end is None else end):
+        numbers: list[int] = []
+        for part in re.split(f"[{_AND}]", match[1]):
+            first, *last = (int(n) for n in re.split(f"[{_TO}]", part))
+            numbers += range(first, min(last[-1] if last else first, first + 20) + 1)
+        yield Mark(match.start(), match.end(), tuple(numbers))
+
+
+def cited_in(text: str) -> frozenset[int]:
+    """The numbers of all citation marks in a text."""
+    return frozenset(number for mark in marks_in(text) for number in mark.numbers)
+
+
+def settled(text: str) -> str:
+    """What may be shown of a growing answer: never half a citation mark at its end.
+
+    It never gets shorter as the text grows. Of "Yes. [1" it is "Yes. ", for "]" or ", 2]" may come.
+    """
+    half = _HALF.search(text, max(0, len(text) - _LONGEST))
+    return text[: half.start()] if half else text
+
+
+def disarmed(text: str) -> str:
+    """The text with round brackets where something in it could be taken for a citation mark."""
+    return _ALIKE.sub(r"(\1)", text)
