@@ -40,14 +40,22 @@ def test_only_what_was_corrected_changes_in_a_file(folder):
     with folder.open() as assistant:
         assistant.sync()
         change = assistant.correct(
-            "ferry.md", title="The ferry", source="Harbour: Gazette", authors=["Bo", "Cy"],
-            published="3 May 2025", language="en",
-        )  # fmt: skip
+            "ferry.md",
+            title="The ferry",
+            source="Harbour: Gazette",
+            authors=["Bo", "Cy"],
+            published="3 May 2025",
+            language="en",
+        )
         assert (change.kind, change.article_id) == ("changed", "ferry.md")
         found = assistant.article("ferry.md")
         assert (found.title, found.source, found.authors, found.published, found.language) == (
-            "The ferry", "Harbour: Gazette", ("Bo", "Cy"), "2025-05-03", "en",
-        )  # fmt: skip
+            "The ferry",
+            "Harbour: Gazette",
+            ("Bo", "Cy"),
+            "2025-05-03",
+            "en",
+        )
         written = file.read_bytes().decode()
         assert written.split("---\n", 2)[2] == BODY
         for kept in ("# checked by Ann\n", "title: The ferry  # a typo\n", "kind: note\n"):
@@ -70,10 +78,15 @@ def test_what_is_not_named_or_says_so_already_stays(folder):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"published": "7/5/2024"}, {"published": "soon"}, {"url": "ftp://x/y"}, {"url": "x.org/y"},
-        {"url": "javascript:alert(1)"}, {"language": "English!"}, {"url": "https://"},
+        {"published": "7/5/2024"},
+        {"published": "soon"},
+        {"url": "ftp://x/y"},
+        {"url": "x.org/y"},
+        {"url": "javascript:alert(1)"},
+        {"language": "English!"},
+        {"url": "https://"},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_date_address_or_language_is_refused(folder, wrong):
     file = folder.write("ferry.md", FERRY)
     with folder.open() as assistant:
@@ -88,31 +101,75 @@ def test_what_is_no_date_address_or_language_is_refused(folder, wrong):
 @pytest.mark.parametrize(
     "name, before, corrections, after",
     [
-        ("plain text without front matter", "Head\n\nThe text.\r\n",
-         {"source": "Tass"}, "---\nsource: Tass\n---\n\nHead\n\nThe text.\r\n"),
-        ("a value over several lines", "---\ntitle: >\n  Long\n  title\n# end\nkind: x\n---\nText",
-         {"title": "Short"}, "---\ntitle: Short\n# end\nkind: x\n---\nText"),
-        ("a list", "---\nauthors:\n  - A\n  - B\n# end\n---\nText",
-         {"authors": ["C"]}, "---\nauthors:\n- C\n# end\n---\nText"),
-        ("a list that is taken away", "---\nauthors:\n  - A\nkind: x\n---\nText",
-         {"authors": []}, "---\nkind: x\n---\nText"),
-        ("in braces", "---\n{title: Old, kind: x}\n---\nText",
-         {"title": "New"}, "---\ntitle: New\nkind: x\n---\nText"),
+        (
+            "plain text without front matter",
+            "Head\n\nThe text.\r\n",
+            {"source": "Tass"},
+            "---\nsource: Tass\n---\n\nHead\n\nThe text.\r\n",
+        ),
+        (
+            "a value over several lines",
+            "---\ntitle: >\n  Long\n  title\n# end\nkind: x\n---\nText",
+            {"title": "Short"},
+            "---\ntitle: Short\n# end\nkind: x\n---\nText",
+        ),
+        (
+            "a list",
+            "---\nauthors:\n  - A\n  - B\n# end\n---\nText",
+            {"authors": ["C"]},
+            "---\nauthors:\n- C\n# end\n---\nText",
+        ),
+        (
+            "a list that is taken away",
+            "---\nauthors:\n  - A\nkind: x\n---\nText",
+            {"authors": []},
+            "---\nkind: x\n---\nText",
+        ),
+        (
+            "in braces",
+            "---\n{title: Old, kind: x}\n---\nText",
+            {"title": "New"},
+            "---\ntitle: New\nkind: x\n---\nText",
+        ),
         ("empty", "---\n---\nText", {"title": "New"}, "---\ntitle: New\n---\nText"),
-        ("a byte order mark", "\ufeff---\r\ntitle: Old\r\n---\r\nText",
-         {"title": "New"}, "\ufeff---\r\ntitle: New\r\n---\r\nText"),
-        ("other keys after a byte order mark and empty lines", "\ufeff\n\n---\ntitle: Old\n# c\nkind: x\n---\nText",
-         {"title": "New"}, "\ufeff\n\n---\ntitle: New\n# c\nkind: x\n---\nText"),
-        ("dashes that are indented", " ---\nOne.\n---\nTwo.",
-         {"source": "S"}, "---\nsource: S\n---\n\n ---\nOne.\n---\nTwo."),
-        ("dashes that are none", "--- Part: one [\n---\nText of it",
-         {"source": "S"}, "---\nsource: S\n---\n\n--- Part: one [\n---\nText of it"),
-        ("signs of YAML", "---\ntitle: Old\n---\nText", {"title": "a: #b [c] 'd' --- é\n---"},
-         "---\ntitle: 'a: #b [c] ''d'' --- é ---'\n---\nText"),
-        ("a key in capitals is another", "---\nTitle: Old\n---\nText",
-         {"title": "New"}, "---\nTitle: Old\ntitle: New\n---\nText"),
+        (
+            "a byte order mark",
+            "\ufeff---\r\ntitle: Old\r\n---\r\nText",
+            {"title": "New"},
+            "\ufeff---\r\ntitle: New\r\n---\r\nText",
+        ),
+        (
+            "other keys after a byte order mark and empty lines",
+            "\ufeff\n\n---\ntitle: Old\n# c\nkind: x\n---\nText",
+            {"title": "New"},
+            "\ufeff\n\n---\ntitle: New\n# c\nkind: x\n---\nText",
+        ),
+        (
+            "dashes that are indented",
+            " ---\nOne.\n---\nTwo.",
+            {"source": "S"},
+            "---\nsource: S\n---\n\n ---\nOne.\n---\nTwo.",
+        ),
+        (
+            "dashes that are none",
+            "--- Part: one [\n---\nText of it",
+            {"source": "S"},
+            "---\nsource: S\n---\n\n--- Part: one [\n---\nText of it",
+        ),
+        (
+            "signs of YAML",
+            "---\ntitle: Old\n---\nText",
+            {"title": "a: #b [c] 'd' --- é\n---"},
+            "---\ntitle: 'a: #b [c] ''d'' --- é ---'\n---\nText",
+        ),
+        (
+            "a key in capitals is another",
+            "---\nTitle: Old\n---\nText",
+            {"title": "New"},
+            "---\nTitle: Old\ntitle: New\n---\nText",
+        ),
     ],
-)  # fmt: skip
+)
 def test_front_matter_of_all_kinds(folder, name, before, corrections, after):
     file = folder.write("a.txt", before)
     with folder.open() as assistant:
@@ -145,8 +202,11 @@ def test_a_page_becomes_markdown_and_is_set_aside(folder):
         assert (change.path, change.article_id) == ("web/whale.md", "web/whale.md")
         found = assistant.article("web/whale.md")
         assert (found.text, found.title, found.published, found.source) == (
-            before.text, before.title, before.published, "Gazette",
-        )  # fmt: skip
+            before.text,
+            before.title,
+            before.published,
+            "Gazette",
+        )
         assert [a.id for a in assistant.articles()] == ["web/whale.md"]
         assert not file.exists()
         [aside] = (folder.root / ".assistant" / "removed").iterdir()
@@ -186,8 +246,9 @@ def test_with_another_address_it_is_the_same_article(folder):
         change = assistant.correct("ferry.md", url="https://example.org/ferry?utm_source=x#top")
         assert change.article_id == "https://example.org/ferry"
         assert {a.id for a in assistant.articles()} == {
-            "https://example.org/ferry", "https://example.org/other",
-        }  # fmt: skip
+            "https://example.org/ferry",
+            "https://example.org/other",
+        }
         assert len(embedder.encoded) == embedded
         with pytest.raises(ArticleError, match="another article, other.md"):
             assistant.correct("https://example.org/ferry", url="https://example.org/other")
@@ -271,12 +332,18 @@ def library(folder):
 @pytest.mark.parametrize(
     "order, reverse, ids",
     [
-        ("date", False, "bac"), ("date", True, "abc"), ("title", False, "bac"),
-        ("title", True, "cab"), ("outlet", False, "acb"), ("outlet", True, "cab"),
-        ("words", False, "acb"), ("words", True, "bca"), ("added", False, "cba"),
+        ("date", False, "bac"),
+        ("date", True, "abc"),
+        ("title", False, "bac"),
+        ("title", True, "cab"),
+        ("outlet", False, "acb"),
+        ("outlet", True, "cab"),
+        ("words", False, "acb"),
+        ("words", True, "bca"),
+        ("added", False, "cba"),
         ("added", True, "abc"),
     ],
-)  # fmt: skip
+)
 def test_the_list_is_ordered_and_what_is_unknown_is_last(library, order, reverse, ids):
     found = library.articles(order=order, reverse=reverse)
     assert [a.id[0] for a in found] == list(ids)
@@ -285,12 +352,18 @@ def test_the_list_is_ordered_and_what_is_unknown_is_last(library, order, reverse
 @pytest.mark.parametrize(
     "matching, within, ids",
     [
-        ("", Filter(sources=("Tass",)), "c"), ("", Filter(languages=("de", "fr")), "b"),
-        ("", Filter(since="2024-01-01", until="2024-12-31"), "a"), ("ALPHA", Filter(), "b"),
-        ("", Filter(until="2025-01-01"), "ba"), ("a", Filter(sources=("Gazette", "Tass")), "ac"),
-        ("%", Filter(), ""), ("_", Filter(), ""), ("\\", Filter(), ""), ("'", Filter(), ""),
+        ("", Filter(sources=("Tass",)), "c"),
+        ("", Filter(languages=("de", "fr")), "b"),
+        ("", Filter(since="2024-01-01", until="2024-12-31"), "a"),
+        ("ALPHA", Filter(), "b"),
+        ("", Filter(until="2025-01-01"), "ba"),
+        ("a", Filter(sources=("Gazette", "Tass")), "ac"),
+        ("%", Filter(), ""),
+        ("_", Filter(), ""),
+        ("\\", Filter(), ""),
+        ("'", Filter(), ""),
     ],
-)  # fmt: skip
+)
 def test_the_list_is_narrowed(library, matching, within, ids):
     assert [a.id[0] for a in library.articles(matching, within)] == list(ids)
     assert library.count_articles(matching, within) == len(ids)
@@ -358,9 +431,8 @@ def test_a_stopped_import_keeps_what_is_indexed_and_leaves_nothing_else(folder, 
         assert 0 < len(indexed) < 40
         assert assistant.plan().empty
         again = assistant.add([export])
-        assert (len(again.of("new")), len(again.of("unchanged"))) == (
-            40 - len(indexed), len(indexed),
-        )  # fmt: skip
+        assert len(again.of("new")) == 40 - len(indexed)
+        assert len(again.of("unchanged")) == len(indexed)
 
 
 def test_an_import_that_fails_gives_older_files_back(folder, tmp_path):
@@ -403,8 +475,11 @@ def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
     code = SMALL_STEPS + MAIN  # the packaged model takes its time
     process = Forked(
         [sys.executable, "-c", code, "--corpus", folder.root, "add", str(export)],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     said = ""
     while "articles" not in said:  # the bar appears with the first commit
         said += process.stderr.read(1)

@@ -80,8 +80,9 @@ def write_and_kill(folder, seed, kill_at):
     """Runs a writer and kills it when `kill_at` says so; whether it had acknowledged."""
     writer = Forked(
         [sys.executable, "-c", WRITER, str(folder.root), str(seed)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert writer.stdout.readline() == "start\n"
     kill_at(writer)
     writer.send_signal(signal.SIGKILL)
@@ -344,6 +345,5 @@ def test_a_folder_without_permission_is_named_and_its_articles_stay(no_privilege
         assert [(change.path, "permission" in change.error) for change in plan.failures] == [
             ("closed/", True)
         ]
-        assert {article.id for article in assistant.articles()} == {
-            "closed/a.txt", "b.txt", "c.txt",
-        }  # fmt: skip
+        found = {article.id for article in assistant.articles()}
+        assert found == {"closed/a.txt", "b.txt", "c.txt"}

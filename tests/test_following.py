@@ -75,7 +75,16 @@ class Site:
         return page(body, "application/rss+xml")
 
     def article(self, name, **more):
-        self.web.at(f"/{name}", page(html(f"Story {name}", f"The {name} was seen near the harbour on Tuesday by all of the fishermen.", **more)))  # fmt: skip
+        self.web.at(
+            f"/{name}",
+            page(
+                html(
+                    f"Story {name}",
+                    f"The {name} was seen near the harbour on Tuesday by all of the fishermen.",
+                    **more,
+                )
+            ),
+        )
 
     def asked(self, path):
         return self.web.paths.count(path)
@@ -120,7 +129,12 @@ def at_home(folder):
 
 def test_a_followed_feed_gives_each_article_once_and_is_asked_for_changes_only(site, at_home):
     web = site.web
-    web.at("/feed", site.feed("whale", "seal", etag='"1"'), page("", None, 304), site.feed("otter", "whale"))  # fmt: skip
+    web.at(
+        "/feed",
+        site.feed("whale", "seal", etag='"1"'),
+        page("", None, 304),
+        site.feed("otter", "whale"),
+    )
     for name in ("whale", "seal", "otter"):
         site.article(name)
     told = follow(at_home, site.url("/feed"), hours=2)
@@ -233,7 +247,9 @@ def test_ended_in_the_middle_it_goes_on_there(site, folder):
         (page("", status=429, retry_after="600"), "left alone"),
     ],
 )
-def test_a_feed_that_fails_is_told_once_and_left_alone_until_it_answers(site, at_home, trouble, told):  # fmt: skip
+def test_a_feed_that_fails_is_told_once_and_left_alone_until_it_answers(
+    site, at_home, trouble, told
+):
     site.article("whale")
     site.web.at("/feed", site.feed(), trouble, trouble, trouble, site.feed("whale"))
     happened = follow(at_home, site.url("/feed"), hours=9)[1:]
@@ -442,7 +458,7 @@ def test_what_changes_in_the_folder_is_indexed(folder, polling):
 
 
 def test_what_is_hidden_or_not_whole_yet_is_not_looked_at(folder):
-    unfinished = (".a.txt.swp", ".hidden/b.txt", "c.txt.part", "d.txt~", "e.crdownload", "#f.txt#", "~$g.docx")  # fmt: skip
+    unfinished = ".a.txt.swp .hidden/b.txt c.txt.part d.txt~ e.crdownload #f.txt# ~$g.docx".split()
     with folder.open() as assistant, Watching(assistant) as watching:
         assert watching.next() == []
         for name in unfinished:
@@ -531,9 +547,11 @@ def started():
     def start(corpus, *arguments, fresh=False):
         process = (subprocess.Popen if fresh else Forked)(
             [*ASSISTANT, "--corpus", corpus, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env=os.environ | {"ASSISTANT_ALLOW_PRIVATE_ADDRESSES": "true"},
-        )  # fmt: skip
+        )
         running.append(process)
         return process
 
@@ -580,12 +598,14 @@ def test_following_on_the_command_line(site, folder, started):
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (["add"], "name a SOURCE"), (["add", "a.txt", "--follow"], "only feeds"),
-        (["add", "a.txt", "--every", "1h"], "--follow"), (["add", "--follow", "--every", "often"], "15m"),
+        (["add"], "name a SOURCE"),
+        (["add", "a.txt", "--follow"], "only feeds"),
+        (["add", "a.txt", "--every", "1h"], "--follow"),
+        (["add", "--follow", "--every", "often"], "15m"),
         (["add", "http://127.0.0.1:1/feed", "--follow", "--every", "1m"], "5 minutes"),
         (["add", "http://127.0.0.1:1/feed", "--follow"], "cannot be reached"),
     ],
-)  # fmt: skip
+)
 def test_a_mistaken_command_says_what_to_do(folder, started, arguments, told):
     process = started(folder.root, *arguments)
     output, _ = process.communicate(timeout=PATIENCE)

@@ -234,8 +234,10 @@ def stopped_by(signal_, folder, model, log):
     """A sync in its second batch, ended by a signal; the texts that it had encoded before."""
     process = Forked(
         [sys.executable, "-c", SWITCH, str(folder.root), str(model), str(log)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "in the second batch\n"
     process.send_signal(signal_)
     process.communicate(timeout=60)

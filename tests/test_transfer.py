@@ -47,9 +47,11 @@ def test_what_is_imported_answers_and_nothing_is_embedded_again(exported, tmp_pa
     embedder = WordEmbedder()
     with there.open(embedder=embedder) as assistant:
         assert kinds(assistant.plan()) == {
-            "a.txt": "unchanged", "b/c.txt": "unchanged", "ü.txt": "unchanged",
+            "a.txt": "unchanged",
+            "b/c.txt": "unchanged",
+            "ü.txt": "unchanged",
             "empty.txt": "failed",
-        }  # fmt: skip
+        }
         assistant.sync()
         assistant.warm()
         assert [text for text in embedder.encoded if text != "ready?"] == []
@@ -289,8 +291,11 @@ def test_what_a_killed_import_left_is_removed_by_the_next_and_two_at_once_are_re
     folders = [str(exported), str(place / "there"), str(place / data)]
     (place / ".there.importing-of-mine").write_text("a file of somebody")
     first = Forked(
-        [sys.executable, "-c", KILLED, *folders], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )  # fmt: skip
+        [sys.executable, "-c", KILLED, *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert first.stdout.readline() == "half\n"
     with pytest.raises(CorpusError, match="another process is importing"):
         import_corpus(*map(Path, folders))
@@ -300,8 +305,10 @@ def test_what_a_killed_import_left_is_removed_by_the_next_and_two_at_once_are_re
     assert len(left) > 2
     import_corpus(*map(Path, folders))
     assert {path.name for path in place.iterdir()} == {
-        ".there.importing-of-mine", "there", *({"apart"} if data == "apart" else ())
-    }  # fmt: skip
+        ".there.importing-of-mine",
+        "there",
+        *({"apart"} if data == "apart" else ()),
+    }
 
 
 @pytest.mark.skipif(

@@ -40,9 +40,16 @@ published: 2024-05-07
 The quince harvest of Melrose was nine tonnes.
 """
 ANSWERED = {
-    "answered": True, "text": "…", "short_answer": None,
-    "citations": [{"title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$", "quote": "<script>window.__pwned=6</script> the mission"}],
-}  # fmt: skip
+    "answered": True,
+    "text": "…",
+    "short_answer": None,
+    "citations": [
+        {
+            "title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$",
+            "quote": "<script>window.__pwned=6</script> the mission",
+        }
+    ],
+}
 REFUSED = {"answered": False, "text": "The articles do not answer this question.", "citations": []}
 
 
@@ -53,7 +60,10 @@ def judged(id, text, outcome, **more):
 
 
 RUN = {
-    "format": 1, "name": "bundled-1", "created": "2026-11-24T22:15:00", "later": ["unknown"],
+    "format": 1,
+    "name": "bundled-1",
+    "created": "2026-11-24T22:15:00",
+    "later": ["unknown"],
     "dataset": {"name": f"![d](https:{EVIL}/d.png)", "questions": 3, "articles": 41},
     "summary": {
         "evidence hit@1": {"mean": 0.812, "low": 0.77, "high": 0.85, "count": 2},
@@ -62,17 +72,22 @@ RUN = {
     "questions": [
         judged("q1", "Who chairs the harbour?", "rightly refused", kind="unanswerable-far"),
         judged(
-            "q2", MAIN_QUESTION, "wrong sentence", expected=["intelligence"], answer=ANSWERED,
-            article_ids=[INTERVIEW, "gone.txt"], reference="It collects <i>intelligence</i>.",
+            "q2",
+            MAIN_QUESTION,
+            "wrong sentence",
+            expected=["intelligence"],
+            answer=ANSWERED,
+            article_ids=[INTERVIEW, "gone.txt"],
+            reference="It collects <i>intelligence</i>.",
         ),
         judged("q3", "<img src=x onerror=window.__pwned=7> \ud800", "**odd**", answer=None),
     ],
-}  # fmt: skip
-BROWSER = ["chromium", "chromium-browser", "google-chrome"]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+}
+BROWSER = "chromium chromium-browser google-chrome".split()
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
+    " --disable-background-networking --disable-component-update".split()
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +127,11 @@ def serving(
     log = (corpus.parent / "server.log").open("w+")
     process = (subprocess.Popen if fresh else Forked)(
         [sys.executable, "-c", before + MAIN, "--corpus", str(corpus), "chat", "--port", "0"],
-        stdout=subprocess.PIPE, stderr=log, text=True,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
         env=os.environ | settings,
-    )  # fmt: skip
+    )
     address = None
     for line in process.stdout:
         if found := re.search(r"http://\S+", line):
@@ -413,11 +430,23 @@ def test_the_report_is_served_and_nothing_else(visit, evaluation, server):
 @pytest.mark.parametrize(
     "path",
     [
-        "bundled-1.json", "bundled-1", "bundled-1.HTML", "", "nothing.html", "link.html",
-        "../secret.html", "..%2fsecret.html", "..%2f..%2fstore.sqlite3", "%2e%2e/secret.html",
-        "runs/bundled-1.html", "..%2fruns%2fbundled-1.html", "%2fetc%2fpasswd", "a%00.html", "*.html",
+        "bundled-1.json",
+        "bundled-1",
+        "bundled-1.HTML",
+        "",
+        "nothing.html",
+        "link.html",
+        "../secret.html",
+        "..%2fsecret.html",
+        "..%2f..%2fstore.sqlite3",
+        "%2e%2e/secret.html",
+        "runs/bundled-1.html",
+        "..%2fruns%2fbundled-1.html",
+        "%2fetc%2fpasswd",
+        "a%00.html",
+        "*.html",
     ],
-)  # fmt: skip
+)
 def test_only_reports_of_runs_are_served(server, path):
     # As bytes: httpx would resolve the dots itself.
     url = httpx.URL(server).copy_with(raw_path=f"/evaluation/{path}".encode())
@@ -431,7 +460,11 @@ def test_a_run_that_cannot_be_read_is_named_and_none_is_said(visit, evaluation):
     page.get_by_role("tab", name="Evaluation").click()
     expect(page.locator("#run")).to_contain_text("bundled-1")
     try:
-        for content, said in [("{", "newer.json: is not JSON"), ("[]", "is not an evaluation run"), ('{"questions": [], "name": 1}', "is not an evaluation run")]:  # fmt: skip
+        for content, said in [
+            ("{", "newer.json: is not JSON"),
+            ("[]", "is not an evaluation run"),
+            ('{"questions": [], "name": 1}', "is not an evaluation run"),
+        ]:
             newer.write_text(content)
             page.locator("#refresh").click()
             expect(page.locator("#run")).to_contain_text(said)
@@ -486,7 +519,7 @@ def test_the_page_fits_a_phone_and_the_dark(visit, tmp_path):
 
 
 def test_ten_people_at_once_get_their_own_answers(visit):
-    words = ["Gyumri", "Lachin", "Minsk", "Tass", "Yerevan", "Overchuk", "Lars", "Kazakhstan", "Georgia", "Zangezur"]  # fmt: skip
+    words = "Gyumri Lachin Minsk Tass Yerevan Overchuk Lars Kazakhstan Georgia Zangezur".split()
     seen = {word: visit() for word in words}
     for word, one in seen.items():
         one.page.locator("#question textarea, #question input").first.fill(

@@ -400,7 +400,10 @@ def test_a_long_import_shows_how_far_it_is_and_is_stopped(visit, corpus, tmp_pat
 def test_a_list_of_articles_is_uploaded(visit):
     page = visit().page
     adding(page, "Upload")
-    lines = [{"_id": f"n{n}", "title": f"Newt {n}", "text": f"Newt {n} lives in pond {n}."} for n in range(30)]  # fmt: skip
+    lines = [
+        {"_id": f"n{n}", "title": f"Newt {n}", "text": f"Newt {n} lives in pond {n}."}
+        for n in range(30)
+    ]
     content = "".join(json.dumps(line) + "\n" for line in [*lines, {"_id": "x"}])
     page.locator("#files input[type=file]").set_input_files(
         {"name": "newts.jsonl", "mimeType": "application/x-ndjson", "buffer": content.encode()}

@@ -45,10 +45,11 @@ def test_prose_streams_its_citations_appear_and_its_sentences_are_judged(visit, 
     service.will(
         Reply(
             "Galuzin said that the EU mission is collecting intelligence ",
-            "against Russia and Azerbaijan. [1", go_on,
+            "against Russia and Azerbaijan. [1",
+            go_on,
             "] It has 4711 members. [1]",
         )
-    )  # fmt: skip
+    )
     say(visit, MAIN_QUESTION)
     answer = visit.page.locator("#chat .answer").last
     expect(answer).to_contain_text("against Russia and Azerbaijan.", timeout=60_000)
@@ -98,10 +99,12 @@ def test_an_answer_is_stopped(visit, service):
 @pytest.mark.parametrize(
     "reply, said",
     [
-        (Reply.error(429), "again"), (Reply.error(401), "key"), (Reply.error(404), "scripted"),
+        (Reply.error(429), "again"),
+        (Reply.error(401), "key"),
+        (Reply.error(404), "scripted"),
         (Reply.error(500), "scripted"),
     ],
-)  # fmt: skip
+)
 def test_when_the_model_fails_the_sentences_stand_in_and_say_so(visit, service, reply, said):
     service.otherwise = reply
     say(visit, MAIN_QUESTION)
