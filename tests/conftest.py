@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from assistant import open_assistant
 from assistant.assistant import Assistant
+
+from . import PARALLEL
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would the processes of ours that
 # tests stop with it.
@@ -65,9 +69,33 @@ def folder(tmp_path) -> Folder:
 
 
 @pytest.fixture(scope="session")
-def bundled(tmp_path_factory) -> Iterator[Assistant]:
+def bundled_index(tmp_path_factory) -> Path:
+    """The data folder of the bundled articles behind the packaged model, to be copied.
+
+    All workers have the same: the model takes its time.
+    """
+    own = tmp_path_factory.getbasetemp()
+    index = (own.parent if PARALLEL else own) / "bundled-index"
+    with FileLock(f"{index}.lock"):
+        if not index.exists():
+            unfinished = tmp_path_factory.mktemp("index") / "data"
+            with open_assistant(corpus=BUNDLED, data=unfinished) as assistant:
+                assistant.sync()
+                assistant.warm()
+            unfinished.rename(index)
+    return index
+
+
+@pytest.fixture(scope="session")
+def bundled(bundled_index, tmp_path_factory) -> Iterator[Assistant]:
     """The bundled corpus behind the packaged model."""
-    data = tmp_path_factory.mktemp("bundled")
+    data = copytree(bundled_index, tmp_path_factory.mktemp("bundled") / "data")
     with open_assistant(corpus=BUNDLED, data=data) as assistant:
-        assistant.sync()
         yield assistant
+
+
+def copy_bundled(index: Path, corpus: Path) -> Path:
+    """A corpus folder with copies of the bundled articles and of their index."""
+    copytree(BUNDLED, corpus, ignore=ignore_patterns(".assistant"))
+    copytree(index, corpus / ".assistant")
+    return corpus

@@ -252,7 +252,9 @@ class _Conversation:
             else:
                 self._send(step if isinstance(step, bytes) else self._tongue("say", step))
         asked = self._request.body.get("stream_options") or {}
-        told = reply.usage is not None and (self._tongue is not _openai or asked.get("include_usage"))  # fmt: skip
+        told = reply.usage is not None and (
+            self._tongue is not _openai or asked.get("include_usage")
+        )
         self._send(self._tongue("end", reply.finish, reply.usage if told else None))
         self._handler.wfile.write(b"0\r\n\r\n")
 
@@ -297,10 +299,23 @@ def _whole(reply: Reply) -> dict:
     text = "".join(step for step in reply.steps if isinstance(step, str))
     used = reply.usage or (0, 0)
     return {
-        "id": "1", "object": "chat.completion", "created": 0, "model": "scripted",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reply.finish}],
-        "usage": {"prompt_tokens": used[0], "completion_tokens": used[1], "total_tokens": sum(used)},
-    }  # fmt: skip
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": reply.finish,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": used[0],
+            "completion_tokens": used[1],
+            "total_tokens": sum(used),
+        },
+    }
 
 
 # ---- how services word their answers: "begin", "say" words, "end" with reason and usage ---------
@@ -319,7 +334,13 @@ def _event(data: dict, name: str = "") -> bytes:
 def _openai(part: str, *values: Any) -> bytes:
     def chunk(delta: dict, finish: str | None = None) -> dict:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "scripted", "choices": [choice]}  # fmt: skip
+        return {
+            "id": "1",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": "scripted",
+            "choices": [choice],
+        }
 
     if part == "begin":
         return _event(chunk({"role": "assistant", "content": ""}))
@@ -357,7 +378,16 @@ ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter
 
 def _anthropic(part: str, *values: Any) -> bytes:
     if part == "begin":
-        message = {"id": "1", "type": "message", "role": "assistant", "model": "scripted", "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": USAGE[0], "output_tokens": 1}}  # fmt: skip
+        message = {
+            "id": "1",
+            "type": "message",
+            "role": "assistant",
+            "model": "scripted",
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": USAGE[0], "output_tokens": 1},
+        }
         block = {"type": "text", "text": ""}
         return _event({"type": "message_start", "message": message}, "message_start") + _event(
             {"type": "content_block_start", "index": 0, "content_block": block},
@@ -366,7 +396,11 @@ def _anthropic(part: str, *values: Any) -> bytes:
     if part == "say":
         said = values[0]
         thinks = isinstance(said, Thought)
-        delta = {"type": "thinking_delta", "thinking": said.text} if thinks else {"type": "text_delta", "text": said}  # fmt: skip
+        delta = (
+            {"type": "thinking_delta", "thinking": said.text}
+            if thinks
+            else {"type": "text_delta", "text": said}
+        )
         data = {"type": "content_block_delta", "index": 0, "delta": delta}
         return _event(data, "content_block_delta")
     finish, usage = values

@@ -8,14 +8,16 @@ from assistant.text.abbreviations import UNIVERSAL, expand, mine_abbreviations
     [
         ("the Eurasian Economic Union (EAEU) met", {"EAEU": "Eurasian Economic Union"}),
         ("The EAEU (Eurasian Economic Union) met", {"EAEU": "Eurasian Economic Union"}),
-        ("Organization for Security and Co-operation in Europe (OSCE)",
-         {"OSCE": "Organization for Security and Co-operation in Europe"}),
+        (
+            "Organization for Security and Co-operation in Europe (OSCE)",
+            {"OSCE": "Organization for Security and Co-operation in Europe"},
+        ),
         ("a bloc led by Russia (CSTO)", {}),
         ("he left (Tuesday) for good", {}),
         ("in the year (2024)", {}),
         ("(EU)", {}),
     ],
-)  # fmt: skip
+)
 def test_long_forms_are_found_beside_their_short_ones(text, expected):
     assert mine_abbreviations(text) == expected
 

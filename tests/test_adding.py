@@ -64,22 +64,28 @@ def test_a_list_is_added_alike_however_much_of_it_is_indexed_at_once(
     with folder.open() as assistant:
         first = records(
             tmp_path / "w.jsonl",
-            {"_id": "a", "title": "Whale", "text": seen}, {"_id": "b", "title": "Whale", "text": seen},
+            {"_id": "a", "title": "Whale", "text": seen},
+            {"_id": "b", "title": "Whale", "text": seen},
             {"_id": "c", "title": "Whale", "text": again, "url": address},
-        )  # fmt: skip
+        )
         plan = assistant.add([first])
         assert [(c.kind, c.path, bool(c.offered)) for c in plan.changes] == [
-            ("new", "w/a.md", False), ("new", "w/c.md", False), ("unchanged", "w/a.md", True)
-        ]  # fmt: skip
+            ("new", "w/a.md", False),
+            ("new", "w/c.md", False),
+            ("unchanged", "w/a.md", True),
+        ]
         second = records(
             tmp_path / "w.jsonl",
-            {"_id": "a", "title": "Whale", "text": new}, {"_id": "b", "title": "Whale", "text": new},
+            {"_id": "a", "title": "Whale", "text": new},
+            {"_id": "b", "title": "Whale", "text": new},
             {"_id": "d", "title": "Whale", "text": other, "url": address},
-        )  # fmt: skip
+        )
         plan = assistant.add([second])
         assert [(c.kind, c.path, bool(c.offered)) for c in plan.changes] == [
-            ("changed", "w/a.md", False), ("changed", "w/c.md", False), ("unchanged", "w/a.md", True)
-        ]  # fmt: skip
+            ("changed", "w/a.md", False),
+            ("changed", "w/c.md", False),
+            ("unchanged", "w/a.md", True),
+        ]
         texts = {a.path: assistant.article(a.id).text for a in assistant.articles()}
         assert texts == {"w/a.md": new, "w/c.md": other}
         assert set(kinds(assistant.add([second])).values()) == {"unchanged"}
@@ -101,7 +107,10 @@ def test_a_word_file_becomes_markdown_that_can_be_corrected(folder, tmp_path):
 
 
 def test_of_a_list_each_record_is_an_article_and_a_bad_line_is_named(folder, tmp_path):
-    rows = [{"_id": str(n), "title": f"Story {n}", "text": f"Whale number {n} was seen."} for n in (1, 2)]  # fmt: skip
+    rows = [
+        {"_id": str(n), "title": f"Story {n}", "text": f"Whale number {n} was seen."}
+        for n in (1, 2)
+    ]
     export = records(tmp_path / "export.jsonl", rows[0], {"_id": "x"}, rows[1])
     with folder.open() as assistant:
         plan = assistant.add([export])
@@ -147,7 +156,14 @@ def test_a_page_of_the_web_is_an_article_with_its_address(web, at_home, folder):
     )
     assert found.path == "whale-near-the-harbour.md"
     assert [c.kind for c in at_home.add([url]).changes] == ["unchanged"]
-    web.at("/whale", page(html("Whale near the harbour", "The whale left on Wednesday, said all of the fishermen.")))  # fmt: skip
+    web.at(
+        "/whale",
+        page(
+            html(
+                "Whale near the harbour", "The whale left on Wednesday, said all of the fishermen."
+            )
+        ),
+    )
     assert [c.kind for c in at_home.add([url]).changes] == ["changed"]
     assert len(list(folder.root.glob("*.md"))) == 1
 
@@ -176,10 +192,12 @@ def test_of_a_feed_each_entry_is_an_article(web, at_home, monkeypatch):
 @pytest.mark.parametrize(
     "url, problem",
     [
-        ("http://127.0.0.1:1/", "own network"), ("http://localhost/", "own network"),
-        ("https://", "address"), ("http://user:pass@example.com/", "password"),
+        ("http://127.0.0.1:1/", "own network"),
+        ("http://localhost/", "own network"),
+        ("https://", "address"),
+        ("http://user:pass@example.com/", "password"),
     ],
-)  # fmt: skip
+)
 def test_what_may_not_be_fetched_is_named_with_the_remedy(folder, url, problem):
     with folder.open() as assistant:
         [failure] = assistant.add([url]).failures

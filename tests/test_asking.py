@@ -112,8 +112,14 @@ def test_questions_that_cannot_be_searched_for_get_a_sensible_sentence(bundled, 
 
 @pytest.mark.parametrize(
     "question",
-    ["the of and", "a" * 20_000, "what about Armenia? " * 1_000, '" OR NEAR(a b) * col:x ^ -', "\ud800 x"],
-)  # fmt: skip
+    [
+        "the of and",
+        "a" * 20_000,
+        "what about Armenia? " * 1_000,
+        '" OR NEAR(a b) * col:x ^ -',
+        "\ud800 x",
+    ],
+)
 def test_odd_questions_get_an_answer_and_no_traceback(bundled, question):
     assert bundled.ask(question).text
 
@@ -134,7 +140,8 @@ def test_a_stream_grows_and_ends_with_the_answer(bundled):
 
 def test_the_json_object_has_the_promised_keys(bundled):
     shown = bundled.ask(MAIN_QUESTION).to_dict()
-    assert {"question", "searched_for", "answered", "short_answer", "text", "citations", "timings"} <= set(shown)  # fmt: skip
+    always = "question searched_for answered short_answer text citations timings"
+    assert set(always.split()) <= set(shown)
     keys = {"number", "article_id", "title", "source", "published", "url", "start", "end", "quote"}
     assert keys <= set(shown["citations"][0])
 

@@ -10,6 +10,7 @@ import pytest
 from assistant.cli.output import progress_bar
 from assistant.schema import Progress
 
+from . import fork_server
 from .conftest import BUNDLED, INTERVIEW
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
@@ -17,12 +18,12 @@ COMMANDS = "ask chat add sync list show correct remove doctor watch feeds export
 HEAVY = ["torch", "gradio", "chromadb", "llama_index", "numpy", "pydantic", "sentence_transformers"]
 
 
-def run(*arguments, corpus=None):
+def run(*arguments, corpus=None, fresh=False):
+    """Runs `assistant`; fresh as a person does, in a process that has imported nothing."""
     where = ["--corpus", str(corpus)] if corpus else []
-    return subprocess.run(
-        [sys.executable, "-c", "from assistant.cli import main; main()", *where, *arguments],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    process = subprocess.run if fresh else fork_server.run
+    command = [*fork_server.ASSISTANT, *where, *arguments]
+    return process(command, capture_output=True, text=True, timeout=300)
 
 
 def test_progress_shows_how_many_a_second_and_how_long_it_will_take(capsys):
@@ -67,15 +68,16 @@ def test_help_teaches_with_two_examples_and_loads_nothing_heavy(command):
 
 
 def test_a_day_with_the_command_line(folder):
+    """Most commands once as a person runs them, in a process that imports what it needs."""
     (folder.root / INTERVIEW).write_bytes((BUNDLED / INTERVIEW).read_bytes())
     corpus = folder.root
     dry = run("sync", "--dry-run", corpus=corpus)
     assert "new" in dry.stdout
-    assert json.loads(run("list", "--json", corpus=corpus).stdout) == []
-    synced = run("sync", corpus=corpus)
+    assert json.loads(run("list", "--json", corpus=corpus, fresh=True).stdout) == []
+    synced = run("sync", corpus=corpus, fresh=True)
     assert (synced.returncode, synced.stdout.strip().splitlines()[-1]) == (0, "1 new")
 
-    answer = json.loads(run("ask", "--json", MAIN_QUESTION, corpus=corpus).stdout)
+    answer = json.loads(run("ask", "--json", MAIN_QUESTION, corpus=corpus, fresh=True).stdout)
     assert answer["answered"]
     assert MAIN_SENTENCE in answer["citations"][0]["quote"]
     plain = run("ask", MAIN_QUESTION, corpus=corpus).stdout
@@ -86,12 +88,12 @@ def test_a_day_with_the_command_line(folder):
     extra.write_text("---\ntitle: Extra\n---\nThe ferry sails at noon.")
     added = json.loads(run("add", "--json", str(extra), corpus=corpus).stdout)
     assert added["changes"][0]["kind"] == "new"
-    shown = json.loads(run("show", "extra.md", "--json", corpus=corpus).stdout)
+    shown = json.loads(run("show", "extra.md", "--json", corpus=corpus, fresh=True).stdout)
     assert shown["text"] == "The ferry sails at noon."
     assert "Extra" in run("list", "ext", corpus=corpus).stdout
-    assert run("remove", "extra.md", corpus=corpus).returncode == 0
+    assert run("remove", "extra.md", corpus=corpus, fresh=True).returncode == 0
     assert "Extra" not in run("list", corpus=corpus).stdout
-    assert run("doctor", corpus=corpus).returncode == 0
+    assert run("doctor", corpus=corpus, fresh=True).returncode == 0
     assert all(f["ok"] for f in json.loads(run("doctor", "--json", corpus=corpus).stdout))
 
 

@@ -16,11 +16,18 @@ JOINED = Turn("When did Armenia join the EAEU?", "Armenia joined on 2 January 20
 @pytest.mark.parametrize(
     "question",
     [
-        "and Kyrgyzstan?", "since when?", "why?", "what did he say about the council?",
-        "were they ever ratified?", "what do those countries want?", "and in May?",
-        "how many soldiers does it have?", "what about the treaty?", "who led the mission?",
+        "and Kyrgyzstan?",
+        "since when?",
+        "why?",
+        "what did he say about the council?",
+        "were they ever ratified?",
+        "what do those countries want?",
+        "and in May?",
+        "how many soldiers does it have?",
+        "what about the treaty?",
+        "who led the mission?",
     ],
-)  # fmt: skip
+)
 def test_a_question_that_leans_on_the_talk_is_known(question):
     assert needs_context(question)
 
@@ -41,20 +48,44 @@ def test_a_question_that_stands_alone_has_one_reading(question):
 @pytest.mark.parametrize(
     "turns, question, meant",
     [
-        ([MISSION], "how many staff did it start with?", "how many staff did the EU mission in Armenia start with?"),
+        (
+            [MISSION],
+            "how many staff did it start with?",
+            "how many staff did the EU mission in Armenia start with?",
+        ),
         ([JOINED], "and Kyrgyzstan?", "When did Kyrgyzstan join the EAEU?"),
         ([JOINED], "And what about Georgia", "When did Georgia join the EAEU?"),
-        ([Turn("What did Pashinyan say about the CSTO in February 2024?")], "and in May 2024?",
-         "What did Pashinyan say about the CSTO in May 2024?"),
-        ([Turn("Who is the spokeswoman of the ministry?", "Maria Zakharova is the spokeswoman.")],
-         "since when has she been doing that job?", "since when has Maria Zakharova been doing that job?"),
-        ([Turn("What is the capital of Armenia?", "The capital of Armenia is Yerevan.")],
-         "what's its airport called?", "what's Yerevan’s airport called?"),
-        ([Turn("When was the Lachin road blocked?")], "what happened there?", "what happened in the Lachin road?"),
-        ([MISSION, Turn("Who was its first head?", "Markus Ritter, a German police officer.")],
-         "where was he before?", "where was Markus Ritter before?"),
+        (
+            [Turn("What did Pashinyan say about the CSTO in February 2024?")],
+            "and in May 2024?",
+            "What did Pashinyan say about the CSTO in May 2024?",
+        ),
+        (
+            [
+                Turn(
+                    "Who is the spokeswoman of the ministry?", "Maria Zakharova is the spokeswoman."
+                )
+            ],
+            "since when has she been doing that job?",
+            "since when has Maria Zakharova been doing that job?",
+        ),
+        (
+            [Turn("What is the capital of Armenia?", "The capital of Armenia is Yerevan.")],
+            "what's its airport called?",
+            "what's Yerevan’s airport called?",
+        ),
+        (
+            [Turn("When was the Lachin road blocked?")],
+            "what happened there?",
+            "what happened in the Lachin road?",
+        ),
+        (
+            [MISSION, Turn("Who was its first head?", "Markus Ritter, a German police officer.")],
+            "where was he before?",
+            "where was Markus Ritter before?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_follow_up_means_is_among_its_readings(turns, question, meant):
     assert meant in candidate_rewrites(question, turns)
 
@@ -100,14 +131,22 @@ def test_the_reading_that_is_answered_best_is_chosen(confidences, chosen):
 @pytest.mark.parametrize(
     "said, topic",
     [
-        ("hello", "greeting"), ("Hi there!", "greeting"), ("Good morning", "greeting"),
-        ("thanks", "thanks"), ("Thank you very much!", "thanks"), ("ok, thanks", "thanks"),
-        ("bye", "farewell"), ("what can you do?", "ability"), ("Who are you?", "ability"),
+        ("hello", "greeting"),
+        ("Hi there!", "greeting"),
+        ("Good morning", "greeting"),
+        ("thanks", "thanks"),
+        ("Thank you very much!", "thanks"),
+        ("ok, thanks", "thanks"),
+        ("bye", "farewell"),
+        ("what can you do?", "ability"),
+        ("Who are you?", "ability"),
         ("help", "ability"),
-        ("hello who is Galuzin?", None), ("thanks to whom was it signed?", None),
-        ("what can Armenia do?", None), ("who are the members?", None),
+        ("hello who is Galuzin?", None),
+        ("thanks to whom was it signed?", None),
+        ("what can Armenia do?", None),
+        ("who are the members?", None),
     ],
-)  # fmt: skip
+)
 def test_small_talk_is_told_from_questions(said, topic):
     assert small_talk(said) == topic
 

@@ -106,8 +106,10 @@ def test_a_reprint_is_a_copy_of_its_original_and_the_other_way_round(folder, rep
         [copy] = [c for c in assistant.copies("wire.md") if c.article_id == "post.md"]
         assert 0.75 <= copy.similarity <= 1
         assert (copy.title, copy.source, copy.published) == (
-            "A town cut off", "Daily Post", "2024-05-02",
-        )  # fmt: skip
+            "A town cut off",
+            "Daily Post",
+            "2024-05-02",
+        )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_different_articles_are_no_copies(folder, one, other):
             "Мост через реку закрыли в понедельник: в опоре нашли трещину. Министр сказал, что ремонт "
             "займёт девять недель и обойдётся в четыре миллиона. Грузовики идут через паром. Мэр города "
             "назвала закрытие бедой для магазинов и для всех жителей, которым теперь придётся ездить в "
-                "соседний город через Хольм, где паром перевозит не больше восьмидесяти машин в день.",
+            "соседний город через Хольм, где паром перевозит не больше восьмидесяти машин в день.",
             "Осенняя ярмарка открывается в пятницу. Сорок лавок и оркестр в полдень, а в прошлом году "
             "пришли девять тысяч человек, больше всего за всё время её существования.",
         ),
@@ -165,7 +167,7 @@ def test_different_articles_are_no_copies(folder, one, other):
         ),
     ],
     ids="Japanese Chinese Thai Russian Hindi".split(),
-)  # fmt: skip
+)
 def test_copies_are_found_in_any_script(folder, text, other):
     folder.write("one.md", article(text))
     folder.write("cut.md", article(text[: 3 * len(text) // 4], "Another headline", "Post"))
@@ -345,7 +347,9 @@ def test_the_card_of_a_source_names_the_copies_letter_by_letter():
         Copy('a"b<c>.md', "T", HOSTILE, None, None, 0.9),
         Copy("d.md", "<b>Only a title</b>", None, None, None, 0.8),
     )
-    citation = Citation(1, "x.md", "Title", "Wire", None, None, 0, 5, "Quote", 0, "Quote", None, copies)  # fmt: skip
+    citation = Citation(
+        1, "x.md", "Title", "Wire", None, None, 0, 5, "Quote", 0, "Quote", None, copies
+    )
     card = render.card([citation])
     assert "Also published by" in card
     assert card.count("<a ") == 3
@@ -406,9 +410,8 @@ def test_edited_sentences_of_a_reprint_are_not_quoted_beside_the_originals(folde
         assistant.sync()
         answer = assistant.ask("What of the bridge over the river Elm?")
         by_article = {(c.article_id, c.quote) for c in answer.citations}
-    assert {quote for article_id, quote in by_article if article_id == "wire.md"} == {
-        LEAD, REPAIRS, FERRY, MAYOR, TRAINS,
-    }  # fmt: skip
+    of_the_wire = {quote for article_id, quote in by_article if article_id == "wire.md"}
+    assert of_the_wire == {LEAD, REPAIRS, FERRY, MAYOR, TRAINS}
     assert {article_id for article_id, _ in by_article} == {"wire.md", "post.md"}
     assert all(quote in FAIR for article_id, quote in by_article if article_id == "post.md")
 

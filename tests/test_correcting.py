@@ -13,6 +13,7 @@ from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Filter
 
 from .conftest import WordEmbedder
+from .fork_server import MAIN, SMALL_STEPS, Forked
 from .test_adding import html, records
 from .test_cli import run
 
@@ -39,14 +40,22 @@ def test_only_what_was_corrected_changes_in_a_file(folder):
     with folder.open() as assistant:
         assistant.sync()
         change = assistant.correct(
-            "ferry.md", title="The ferry", source="Harbour: Gazette", authors=["Bo", "Cy"],
-            published="3 May 2025", language="en",
-        )  # fmt: skip
+            "ferry.md",
+            title="The ferry",
+            source="Harbour: Gazette",
+            authors=["Bo", "Cy"],
+            published="3 May 2025",
+            language="en",
+        )
         assert (change.kind, change.article_id) == ("changed", "ferry.md")
         found = assistant.article("ferry.md")
         assert (found.title, found.source, found.authors, found.published, found.language) == (
-            "The ferry", "Harbour: Gazette", ("Bo", "Cy"), "2025-05-03", "en",
-        )  # fmt: skip
+            "The ferry",
+            "Harbour: Gazette",
+            ("Bo", "Cy"),
+            "2025-05-03",
+            "en",
+        )
         written = file.read_bytes().decode()
         assert written.split("---\n", 2)[2] == BODY
         for kept in ("# checked by Ann\n", "title: The ferry  # a typo\n", "kind: note\n"):
@@ -69,10 +78,15 @@ def test_what_is_not_named_or_says_so_already_stays(folder):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"published": "7/5/2024"}, {"published": "soon"}, {"url": "ftp://x/y"}, {"url": "x.org/y"},
-        {"url": "javascript:alert(1)"}, {"language": "English!"}, {"url": "https://"},
+        {"published": "7/5/2024"},
+        {"published": "soon"},
+        {"url": "ftp://x/y"},
+        {"url": "x.org/y"},
+        {"url": "javascript:alert(1)"},
+        {"language": "English!"},
+        {"url": "https://"},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_date_address_or_language_is_refused(folder, wrong):
     file = folder.write("ferry.md", FERRY)
     with folder.open() as assistant:
@@ -87,31 +101,75 @@ def test_what_is_no_date_address_or_language_is_refused(folder, wrong):
 @pytest.mark.parametrize(
     "name, before, corrections, after",
     [
-        ("plain text without front matter", "Head\n\nThe text.\r\n",
-         {"source": "Tass"}, "---\nsource: Tass\n---\n\nHead\n\nThe text.\r\n"),
-        ("a value over several lines", "---\ntitle: >\n  Long\n  title\n# end\nkind: x\n---\nText",
-         {"title": "Short"}, "---\ntitle: Short\n# end\nkind: x\n---\nText"),
-        ("a list", "---\nauthors:\n  - A\n  - B\n# end\n---\nText",
-         {"authors": ["C"]}, "---\nauthors:\n- C\n# end\n---\nText"),
-        ("a list that is taken away", "---\nauthors:\n  - A\nkind: x\n---\nText",
-         {"authors": []}, "---\nkind: x\n---\nText"),
-        ("in braces", "---\n{title: Old, kind: x}\n---\nText",
-         {"title": "New"}, "---\ntitle: New\nkind: x\n---\nText"),
+        (
+            "plain text without front matter",
+            "Head\n\nThe text.\r\n",
+            {"source": "Tass"},
+            "---\nsource: Tass\n---\n\nHead\n\nThe text.\r\n",
+        ),
+        (
+            "a value over several lines",
+            "---\ntitle: >\n  Long\n  title\n# end\nkind: x\n---\nText",
+            {"title": "Short"},
+            "---\ntitle: Short\n# end\nkind: x\n---\nText",
+        ),
+        (
+            "a list",
+            "---\nauthors:\n  - A\n  - B\n# end\n---\nText",
+            {"authors": ["C"]},
+            "---\nauthors:\n- C\n# end\n---\nText",
+        ),
+        (
+            "a list that is taken away",
+            "---\nauthors:\n  - A\nkind: x\n---\nText",
+            {"authors": []},
+            "---\nkind: x\n---\nText",
+        ),
+        (
+            "in braces",
+            "---\n{title: Old, kind: x}\n---\nText",
+            {"title": "New"},
+            "---\ntitle: New\nkind: x\n---\nText",
+        ),
         ("empty", "---\n---\nText", {"title": "New"}, "---\ntitle: New\n---\nText"),
-        ("a byte order mark", "\ufeff---\r\ntitle: Old\r\n---\r\nText",
-         {"title": "New"}, "\ufeff---\r\ntitle: New\r\n---\r\nText"),
-        ("other keys after a byte order mark and empty lines", "\ufeff\n\n---\ntitle: Old\n# c\nkind: x\n---\nText",
-         {"title": "New"}, "\ufeff\n\n---\ntitle: New\n# c\nkind: x\n---\nText"),
-        ("dashes that are indented", " ---\nOne.\n---\nTwo.",
-         {"source": "S"}, "---\nsource: S\n---\n\n ---\nOne.\n---\nTwo."),
-        ("dashes that are none", "--- Part: one [\n---\nText of it",
-         {"source": "S"}, "---\nsource: S\n---\n\n--- Part: one [\n---\nText of it"),
-        ("signs of YAML", "---\ntitle: Old\n---\nText", {"title": "a: #b [c] 'd' --- é\n---"},
-         "---\ntitle: 'a: #b [c] ''d'' --- é ---'\n---\nText"),
-        ("a key in capitals is another", "---\nTitle: Old\n---\nText",
-         {"title": "New"}, "---\nTitle: Old\ntitle: New\n---\nText"),
+        (
+            "a byte order mark",
+            "\ufeff---\r\ntitle: Old\r\n---\r\nText",
+            {"title": "New"},
+            "\ufeff---\r\ntitle: New\r\n---\r\nText",
+        ),
+        (
+            "other keys after a byte order mark and empty lines",
+            "\ufeff\n\n---\ntitle: Old\n# c\nkind: x\n---\nText",
+            {"title": "New"},
+            "\ufeff\n\n---\ntitle: New\n# c\nkind: x\n---\nText",
+        ),
+        (
+            "dashes that are indented",
+            " ---\nOne.\n---\nTwo.",
+            {"source": "S"},
+            "---\nsource: S\n---\n\n ---\nOne.\n---\nTwo.",
+        ),
+        (
+            "dashes that are none",
+            "--- Part: one [\n---\nText of it",
+            {"source": "S"},
+            "---\nsource: S\n---\n\n--- Part: one [\n---\nText of it",
+        ),
+        (
+            "signs of YAML",
+            "---\ntitle: Old\n---\nText",
+            {"title": "a: #b [c] 'd' --- é\n---"},
+            "---\ntitle: 'a: #b [c] ''d'' --- é ---'\n---\nText",
+        ),
+        (
+            "a key in capitals is another",
+            "---\nTitle: Old\n---\nText",
+            {"title": "New"},
+            "---\nTitle: Old\ntitle: New\n---\nText",
+        ),
     ],
-)  # fmt: skip
+)
 def test_front_matter_of_all_kinds(folder, name, before, corrections, after):
     file = folder.write("a.txt", before)
     with folder.open() as assistant:
@@ -144,8 +202,11 @@ def test_a_page_becomes_markdown_and_is_set_aside(folder):
         assert (change.path, change.article_id) == ("web/whale.md", "web/whale.md")
         found = assistant.article("web/whale.md")
         assert (found.text, found.title, found.published, found.source) == (
-            before.text, before.title, before.published, "Gazette",
-        )  # fmt: skip
+            before.text,
+            before.title,
+            before.published,
+            "Gazette",
+        )
         assert [a.id for a in assistant.articles()] == ["web/whale.md"]
         assert not file.exists()
         [aside] = (folder.root / ".assistant" / "removed").iterdir()
@@ -185,8 +246,9 @@ def test_with_another_address_it_is_the_same_article(folder):
         change = assistant.correct("ferry.md", url="https://example.org/ferry?utm_source=x#top")
         assert change.article_id == "https://example.org/ferry"
         assert {a.id for a in assistant.articles()} == {
-            "https://example.org/ferry", "https://example.org/other",
-        }  # fmt: skip
+            "https://example.org/ferry",
+            "https://example.org/other",
+        }
         assert len(embedder.encoded) == embedded
         with pytest.raises(ArticleError, match="another article, other.md"):
             assistant.correct("https://example.org/ferry", url="https://example.org/other")
@@ -239,7 +301,8 @@ def test_the_command(folder):
     folder.write("ferry.md", FERRY)
     corpus = folder.root
     run("sync", corpus=corpus)
-    done = run("correct", "ferry.md", "--title", "The ferry", "--date", "", corpus=corpus)
+    title = ["--title", "The ferry", "--date", ""]
+    done = run("correct", "ferry.md", *title, corpus=corpus, fresh=True)
     assert done.stdout == "corrected ferry.md in ferry.md\n"
     told = json.loads(run("correct", "ferry.md", "--author", "", "--json", corpus=corpus).stdout)
     assert told == {"kind": "changed", "path": "ferry.md", "id": "ferry.md"}
@@ -269,12 +332,18 @@ def library(folder):
 @pytest.mark.parametrize(
     "order, reverse, ids",
     [
-        ("date", False, "bac"), ("date", True, "abc"), ("title", False, "bac"),
-        ("title", True, "cab"), ("outlet", False, "acb"), ("outlet", True, "cab"),
-        ("words", False, "acb"), ("words", True, "bca"), ("added", False, "cba"),
+        ("date", False, "bac"),
+        ("date", True, "abc"),
+        ("title", False, "bac"),
+        ("title", True, "cab"),
+        ("outlet", False, "acb"),
+        ("outlet", True, "cab"),
+        ("words", False, "acb"),
+        ("words", True, "bca"),
+        ("added", False, "cba"),
         ("added", True, "abc"),
     ],
-)  # fmt: skip
+)
 def test_the_list_is_ordered_and_what_is_unknown_is_last(library, order, reverse, ids):
     found = library.articles(order=order, reverse=reverse)
     assert [a.id[0] for a in found] == list(ids)
@@ -283,12 +352,18 @@ def test_the_list_is_ordered_and_what_is_unknown_is_last(library, order, reverse
 @pytest.mark.parametrize(
     "matching, within, ids",
     [
-        ("", Filter(sources=("Tass",)), "c"), ("", Filter(languages=("de", "fr")), "b"),
-        ("", Filter(since="2024-01-01", until="2024-12-31"), "a"), ("ALPHA", Filter(), "b"),
-        ("", Filter(until="2025-01-01"), "ba"), ("a", Filter(sources=("Gazette", "Tass")), "ac"),
-        ("%", Filter(), ""), ("_", Filter(), ""), ("\\", Filter(), ""), ("'", Filter(), ""),
+        ("", Filter(sources=("Tass",)), "c"),
+        ("", Filter(languages=("de", "fr")), "b"),
+        ("", Filter(since="2024-01-01", until="2024-12-31"), "a"),
+        ("ALPHA", Filter(), "b"),
+        ("", Filter(until="2025-01-01"), "ba"),
+        ("a", Filter(sources=("Gazette", "Tass")), "ac"),
+        ("%", Filter(), ""),
+        ("_", Filter(), ""),
+        ("\\", Filter(), ""),
+        ("'", Filter(), ""),
     ],
-)  # fmt: skip
+)
 def test_the_list_is_narrowed(library, matching, within, ids):
     assert [a.id[0] for a in library.articles(matching, within)] == list(ids)
     assert library.count_articles(matching, within) == len(ids)
@@ -356,9 +431,8 @@ def test_a_stopped_import_keeps_what_is_indexed_and_leaves_nothing_else(folder, 
         assert 0 < len(indexed) < 40
         assert assistant.plan().empty
         again = assistant.add([export])
-        assert (len(again.of("new")), len(again.of("unchanged"))) == (
-            40 - len(indexed), len(indexed),
-        )  # fmt: skip
+        assert len(again.of("new")) == 40 - len(indexed)
+        assert len(again.of("unchanged")) == len(indexed)
 
 
 def test_an_import_that_fails_gives_older_files_back(folder, tmp_path):
@@ -397,12 +471,15 @@ def test_an_import_stopped_before_it_begins_does_nothing(folder, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
-    export = whales(tmp_path / "whales.jsonl", 40, sentences=700)
-    code = "from assistant.cli import main; main()"
-    process = subprocess.Popen(
+    export = whales(tmp_path / "whales.jsonl", 40, sentences=90)
+    code = SMALL_STEPS + MAIN  # the packaged model takes its time
+    process = Forked(
         [sys.executable, "-c", code, "--corpus", folder.root, "add", str(export)],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     said = ""
     while "articles" not in said:  # the bar appears with the first commit
         said += process.stderr.read(1)

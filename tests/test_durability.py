@@ -17,6 +17,7 @@ from assistant.errors import AssistantError
 from assistant.settings import load_settings
 
 from .conftest import Folder, WordEmbedder
+from .fork_server import Forked
 
 ARTICLES = 200
 RANDOM_KILLS = 30
@@ -77,10 +78,11 @@ def check(folder):
 
 def write_and_kill(folder, seed, kill_at):
     """Runs a writer and kills it when `kill_at` says so; whether it had acknowledged."""
-    writer = subprocess.Popen(
+    writer = Forked(
         [sys.executable, "-c", WRITER, str(folder.root), str(seed)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert writer.stdout.readline() == "start\n"
     kill_at(writer)
     writer.send_signal(signal.SIGKILL)
@@ -117,7 +119,7 @@ def at_persist(folder, seed):
     def wait(writer):
         before = stamps()
         while writer.poll() is None and stamps() == before:
-            pass
+            time.sleep(0.003)
         time.sleep(delay)
 
     return wait
@@ -343,6 +345,5 @@ def test_a_folder_without_permission_is_named_and_its_articles_stay(no_privilege
         assert [(change.path, "permission" in change.error) for change in plan.failures] == [
             ("closed/", True)
         ]
-        assert {article.id for article in assistant.articles()} == {
-            "closed/a.txt", "b.txt", "c.txt",
-        }  # fmt: skip
+        found = {article.id for article in assistant.articles()}
+        assert found == {"closed/a.txt", "b.txt", "c.txt"}

@@ -29,32 +29,56 @@ from eval.glossary import MEASURED
 from eval.measures import squeezed
 from eval.run import evaluate, open_dataset, save
 
+from . import fork_server
 from .conftest import WordEmbedder
 from .llm_server import LLMServer
 from .llm_server import Reply as LLMReply
 
-KINDS = {
-    "fact", "quote", "why", "list", "time", "two-articles", "abbreviation", "paraphrase",
-    "follow-up", "unanswerable-near", "unanswerable-far",
-}  # fmt: skip
+KINDS = set(
+    "fact quote why list time two-articles abbreviation paraphrase follow-up"
+    " unanswerable-near unanswerable-far".split()
+)
 ARTICLES = [
     {"_id": "ferry", "title": "The ferry", "text": "The ferry sails at noon. It carries cars."},
     {"_id": "bridge", "title": "The bridge", "text": "The bridge was opened in 1931 by the king."},
     {"_id": "tower", "title": "The tower", "text": "The tower has a clock. The clock is slow."},
 ]
 QUESTIONS = [
-    {"_id": "1", "text": "When does the ferry sail?", "kind": "fact", "answers": ["at noon"],
-     "article_ids": ["ferry"], "evidence": ["The ferry sails at noon."],
-     "reference": "The ferry sails at noon."},
-    {"_id": "2", "text": "When was the bridge opened?", "kind": "fact", "answers": ["1931"],
-     "article_ids": ["bridge"], "evidence": ["not a word of the article"]},
-    {"_id": "3", "text": "What do zebras eat?", "kind": "unanswerable", "answers": [],
-     "article_ids": []},
-    {"_id": "4", "text": "How is its clock?", "kind": "follow-up", "answers": ["slow"],
-     "article_ids": ["tower"], "evidence": ["The clock is slow."],
-     "history": [{"question": "What has the tower?", "answer": "A clock."}],
-     "standalone": "How is the clock of the tower?"},
-]  # fmt: skip
+    {
+        "_id": "1",
+        "text": "When does the ferry sail?",
+        "kind": "fact",
+        "answers": ["at noon"],
+        "article_ids": ["ferry"],
+        "evidence": ["The ferry sails at noon."],
+        "reference": "The ferry sails at noon.",
+    },
+    {
+        "_id": "2",
+        "text": "When was the bridge opened?",
+        "kind": "fact",
+        "answers": ["1931"],
+        "article_ids": ["bridge"],
+        "evidence": ["not a word of the article"],
+    },
+    {
+        "_id": "3",
+        "text": "What do zebras eat?",
+        "kind": "unanswerable",
+        "answers": [],
+        "article_ids": [],
+    },
+    {
+        "_id": "4",
+        "text": "How is its clock?",
+        "kind": "follow-up",
+        "answers": ["slow"],
+        "article_ids": ["tower"],
+        "evidence": ["The clock is slow."],
+        "history": [{"question": "What has the tower?", "answer": "A clock."}],
+        "standalone": "How is the clock of the tower?",
+    },
+]
 
 
 def write_dataset(folder: Path, articles=ARTICLES, questions=QUESTIONS, gzipped=False) -> Path:
@@ -102,7 +126,11 @@ def test_evidence_stands_in_its_articles_and_answers_are_known():
     }
     for question in bundled().questions:
         if not question.answerable:
-            assert (question.answers, question.article_ids, question.evidence) == ((), frozenset(), ())  # fmt: skip
+            assert (question.answers, question.article_ids, question.evidence) == (
+                (),
+                frozenset(),
+                (),
+            )
             continue
         assert question.answers, question.id
         assert question.evidence, question.id
@@ -124,7 +152,9 @@ def test_a_data_set_becomes_article_files_once(tmp_path, gzipped):
     assert len(files) == 3
     again = load(folder, tmp_path / "cache")
     assert {p: p.stat().st_mtime_ns for p in again.corpus.rglob("*.txt")} == files
-    changed = write_dataset(tmp_path / "set", [*ARTICLES, {"_id": "x", "text": "More."}], gzipped=gzipped)  # fmt: skip
+    changed = write_dataset(
+        tmp_path / "set", [*ARTICLES, {"_id": "x", "text": "More."}], gzipped=gzipped
+    )
     assert load(changed, tmp_path / "cache").corpus != first.corpus
 
 
@@ -180,9 +210,12 @@ def test_a_run_with_a_language_model_says_what_it_read_wrote_and_cost(small):
     with LLMServer(otherwise=LLMReply("The ferry sails at noon. [1]")) as service:
         chosen = {"llm": "openai-like", "llm_model": "scripted", "llm_url": service.url}
         with open_assistant(
-            corpus=small.corpus, data=small.index / "i", embedder=WordEmbedder(), threshold=0.0,
+            corpus=small.corpus,
+            data=small.index / "i",
+            embedder=WordEmbedder(),
+            threshold=0.0,
             **chosen,
-        ) as assistant:  # fmt: skip
+        ) as assistant:
             assistant.sync()
             run = evaluate(small, assistant=assistant, price=(2.0, 10.0))
     used = run["usage"]
@@ -237,8 +270,11 @@ def test_a_refusing_assistant_is_charged_for_it(small):
     assert run["summary"]["false-refusal rate"]["mean"] == 1.0
     assert run["summary"]["evidence cited"]["mean"] == 0.0
     assert [q["outcome"] for q in run["questions"]] == [
-        "should have answered", "should have answered", "rightly refused", "should have answered",
-    ]  # fmt: skip
+        "should have answered",
+        "should have answered",
+        "rightly refused",
+        "should have answered",
+    ]
 
 
 def test_each_configuration_has_an_index_of_its_own(small):
@@ -302,15 +338,16 @@ def test_the_committed_baseline_is_of_the_committed_corpus_and_questions():
 # ---- the commands -----------------------------------------------------------------------------
 
 
-def command(*arguments, **more):
-    return subprocess.run(
-        [sys.executable, "-m", "eval", *map(str, arguments)], capture_output=True, text=True, **more
-    )
+def command(*arguments, fresh=False):
+    process = subprocess.run if fresh else fork_server.run
+    line = [sys.executable, "-m", "eval", *map(str, arguments)]
+    return process(line, capture_output=True, text=True)
 
 
 def test_a_person_runs_compares_and_reports(tmp_path):
     folder = write_dataset(tmp_path / "small")
-    done = command("run", "--dataset", folder, "--cache", tmp_path / "c", "--set", "threshold=0.1", "--runs", tmp_path / "runs")  # fmt: skip
+    where = ["--dataset", folder, "--cache", tmp_path / "c", "--runs", tmp_path / "runs"]
+    done = command("run", *where, "--set", "threshold=0.1", fresh=True)
     assert done.returncode == 0, done.stderr
     assert "evidence MRR" in done.stdout
     assert "4/4" in done.stderr  # the progress bar
@@ -354,9 +391,13 @@ def test_the_page_of_an_installed_program_names_no_command_that_is_not_there(tmp
         "try: read_run(Path('broken.json'))\nexcept Exception as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": "."},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.splitlines()[0] == "No evaluation has been run yet."
     assert done.stdout.splitlines()[1].endswith("broken.json: is not JSON; remove the file")
 
@@ -397,6 +438,5 @@ def test_a_language_model_may_judge_answers(small, assistant):
 
     run = evaluate(small, assistant=assistant, judge=llm_judge(f"{__name__}:Agreeable"))
     assert run["summary"]["judged faithfulness"]["mean"] == 1.0
-    assert run["summary"]["judged correctness"] == {
-        "mean": 0.75, "low": 0.75, "high": 0.75, "count": 1,
-    }  # fmt: skip
+    correctness = {"mean": 0.75, "low": 0.75, "high": 0.75, "count": 1}
+    assert run["summary"]["judged correctness"] == correctness

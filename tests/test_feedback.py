@@ -36,7 +36,9 @@ for number in range(50):
 
 
 def an_answer(question="When was the harbour closed?", **more):
-    citation = Citation(1, "harbour.txt", "Harbour", None, None, None, 0, 33, HARBOUR[:33], 0, HARBOUR)  # fmt: skip
+    citation = Citation(
+        1, "harbour.txt", "Harbour", None, None, None, 0, 33, HARBOUR[:33], 0, HARBOUR
+    )
     return Answer(question, question, "On Monday. [1]", True, citations=(citation,), **more)
 
 
@@ -216,7 +218,7 @@ def test_an_unanswerable_case_needs_no_evidence(inbox, questions):
         ({"question": "", "reason": "", "answers": "x"}, "answers is not a list of texts"),
         ({"question": "", "reason": "", "reviewed": "yes"}, "reviewed is not true or false"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_line_is_named(inbox, questions, line, said):
     reviewed(inbox, "One?")
     write(inbox, lines(inbox)[0], "", line)

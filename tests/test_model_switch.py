@@ -26,7 +26,8 @@ from assistant.settings import load_settings
 from assistant.store.embeddings import AnsweringModel
 from assistant.store.store import Store
 
-from .conftest import WordEmbedder
+from .conftest import Folder, WordEmbedder
+from .fork_server import Forked
 
 STORIES = 300
 """Of a passage each: two batches."""
@@ -51,10 +52,26 @@ def make_model(folder, dimension):
     return folder
 
 
-@pytest.fixture
-def models(tmp_path):
+@pytest.fixture(scope="module")
+def kept_models(tmp_path_factory):
     """Two models whose vectors differ in length."""
-    return make_model(tmp_path / "old", 48), make_model(tmp_path / "new", 80)
+    kept = tmp_path_factory.mktemp("models") / "kept"
+    return make_model(kept / "old", 48), make_model(kept / "new", 80)
+
+
+def restore(kept_models):
+    """Copies of the models, always in the same place: an index names the folder of its model."""
+    place = kept_models[0].parent.parent
+    for kept in kept_models:
+        shutil.rmtree(place / kept.name, ignore_errors=True)
+        shutil.copytree(kept, place / kept.name)
+    return place / "old", place / "new"
+
+
+@pytest.fixture
+def models(kept_models):
+    """The two models, which a test may spoil."""
+    return restore(kept_models)
 
 
 @dataclass
@@ -91,18 +108,28 @@ def cosines(assistant, word):
     return {s.passage.article_id: round(s.dense_score, 3) for s in found if s.dense_rank}
 
 
-@pytest.fixture
-def indexed(folder, models):
+@pytest.fixture(scope="module")
+def indexed_once(tmp_path_factory, kept_models):
     """A corpus that the old model has indexed, and how each of both models answers."""
+    old, new = restore(kept_models)
+    folder = Folder(tmp_path_factory.mktemp("indexed") / "articles")
     for name in NAMES:
         folder.write(f"{name}.txt", story(name))
-    with opened(folder, models[0]) as assistant:
+    with opened(folder, old) as assistant:
         assistant.sync()
-        folder.by_old = cosines(assistant, "name7")
-    with folder.open(embedder=Watched(models[1]), data=folder.root.parent / "apart") as assistant:
+        by_old = cosines(assistant, "name7")
+    with folder.open(embedder=Watched(new), data=folder.root.parent / "apart") as assistant:
         assistant.sync()
-        folder.by_new = cosines(assistant, "name7")
-    assert folder.by_old != folder.by_new
+        by_new = cosines(assistant, "name7")
+    assert by_old != by_new
+    return folder.root, by_old, by_new
+
+
+@pytest.fixture
+def indexed(folder, models, indexed_once):
+    """A copy of it."""
+    root, folder.by_old, folder.by_new = indexed_once
+    shutil.copytree(root, folder.root, dirs_exist_ok=True)
     return folder
 
 
@@ -205,10 +232,12 @@ with Folder(Path(sys.argv[1])).open(embedder=embedder) as assistant:
 
 def stopped_by(signal_, folder, model, log):
     """A sync in its second batch, ended by a signal; the texts that it had encoded before."""
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-c", SWITCH, str(folder.root), str(model), str(log)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "in the second batch\n"
     process.send_signal(signal_)
     process.communicate(timeout=60)
@@ -308,8 +337,8 @@ def test_the_doctor_switches_to_the_model_of_the_settings(indexed, models):
         assert cosines(assistant, "name7") == indexed.by_new
 
 
-def test_a_model_is_found_again_from_another_working_folder(indexed, models, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def test_a_model_is_found_again_from_another_working_folder(indexed, models, monkeypatch):
+    monkeypatch.chdir(models[1].parent)
     with opened(indexed, Path("new")) as assistant:
         assistant.sync()
     monkeypatch.chdir("/")

@@ -7,9 +7,28 @@ from assistant.schema import Article
 from assistant.text.sentences import sentences_of, split_sentences
 
 PIECES = st.sampled_from(
-    ["Mr. Smith said so. ", "“Why?” ", "\r\n\r\n", "\n \n", "\u00a0", "😀👩\u200d🚀 ", "U.S. ", ". ", "…",
-     "no stop at all ", "שלום עולם. ", "\u202eabc ", "。", "日本語。", "\t", "x" * 400, "3.5 ", "\u2029", "\ud800"]
-)  # fmt: skip
+    [
+        "Mr. Smith said so. ",
+        "“Why?” ",
+        "\r\n\r\n",
+        "\n \n",
+        "\u00a0",
+        "😀👩\u200d🚀 ",
+        "U.S. ",
+        ". ",
+        "…",
+        "no stop at all ",
+        "שלום עולם. ",
+        "\u202eabc ",
+        "。",
+        "日本語。",
+        "\t",
+        "x" * 400,
+        "3.5 ",
+        "\u2029",
+        "\ud800",
+    ]
+)
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=60).map("".join))
 LONG_LINES = ["a" * 50_000, "word " * 10_000, "\u00a0".join(["wort"] * 9_000), "😀" * 50_000]
 
@@ -43,7 +62,10 @@ def test_offsets_are_exact_and_nothing_but_white_space_is_lost(text, max_words):
     "text, expected",
     [
         ("He left. She stayed.", ["He left.", "She stayed."]),
-        ("U.S. officials met Gen. J. Smith. He left.", ["U.S. officials met Gen. J. Smith.", "He left."]),
+        (
+            "U.S. officials met Gen. J. Smith. He left.",
+            ["U.S. officials met Gen. J. Smith.", "He left."],
+        ),
         ("It is in the U.S. The talks go on.", ["It is in the U.S.", "The talks go on."]),
         ("“Go.” He went.", ["“Go.”", "He went."]),
         ("“Why?” she asked. No one knew.", ["“Why?” she asked.", "No one knew."]),
@@ -56,7 +78,7 @@ def test_offsets_are_exact_and_nothing_but_white_space_is_lost(text, max_words):
         ("", []),
         (" \n\n ", []),
     ],
-)  # fmt: skip
+)
 def test_sentences_of_news_prose(text, expected):
     assert sentences(text) == expected
 
@@ -73,8 +95,9 @@ def test_a_heading_begins_the_passage_of_its_text():
     text = "\n\n".join([paragraph.strip(), "What came later", "In detail", paragraph.strip()])
     passages = cut_passages(Article("id", "T", text), 60)
     assert [passage.text.split("\n")[0][:15] for passage in passages] == [
-        "One two three f", "What came later",
-    ]  # fmt: skip
+        "One two three f",
+        "What came later",
+    ]
 
 
 def test_the_heading_is_embedded_but_never_part_of_the_text():

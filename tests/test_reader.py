@@ -42,18 +42,32 @@ TRAM = "When did the tram line open?"
 OPENED = "The tram line opened in 1998."
 UNRELATED = "The zebra lives in the savannah. It eats grass and is hunted by lions."
 FACTS = [
-    (TRAM, "“The tram line opened in 1998,” the engineer said. It carries 40,000 people a day.", "1998"),
-    ("When was the library opened?",
-     "The library has two reading rooms. It was opened in 1987 by the mayor. Visitors may borrow ten books.",
-     "1987"),
-    ("How many ships were in the harbour?",
-     "A storm hit the coast on Monday. Fourteen ships were in the harbour when it came.", "Fourteen"),
-    ("Where was the conference held?",
-     "Physicists met last week. The conference was held in Lisbon. It lasted three days.", "Lisbon"),
-    ("Who wrote the report about the bridge?",
-     "The bridge was closed in spring. The report about it was written by the engineer Olga Petrenko.",
-     "Olga Petrenko"),
-]  # fmt: skip
+    (
+        TRAM,
+        "“The tram line opened in 1998,” the engineer said. It carries 40,000 people a day.",
+        "1998",
+    ),
+    (
+        "When was the library opened?",
+        "The library has two reading rooms. It was opened in 1987 by the mayor. Visitors may borrow ten books.",
+        "1987",
+    ),
+    (
+        "How many ships were in the harbour?",
+        "A storm hit the coast on Monday. Fourteen ships were in the harbour when it came.",
+        "Fourteen",
+    ),
+    (
+        "Where was the conference held?",
+        "Physicists met last week. The conference was held in Lisbon. It lasted three days.",
+        "Lisbon",
+    ),
+    (
+        "Who wrote the report about the bridge?",
+        "The bridge was closed in spring. The report about it was written by the engineer Olga Petrenko.",
+        "Olga Petrenko",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +113,7 @@ def test_a_plain_question_finds_its_passage_its_sentence_and_its_words(
         ("x" * 150 + ".", "y" * 150),
     ],
     ids="accents quotes emoji cjk no-spaces combining-marks ligatures invisible unreadable".split(),
-)  # fmt: skip
+)
 def test_the_short_answer_stands_where_it_says_among_any_characters(model, before, after):
     text = f"{before} {OPENED} {after}"
     [scores] = model.read(TRAM, [("", text)])
@@ -127,7 +141,7 @@ SHARED = CrossEncoder()
     "text",
     ["ผู้ชนะคือสมชายจากกรุงเทพมหานคร" * 50, "winner" * 500, "The tram line ran well. " + "1998" * 400],
     ids="thai word number".split(),
-)  # fmt: skip
+)
 def test_an_answer_does_not_leave_its_sentence_where_one_word_is_longer_than_it(model, text):
     spans = split_sentences(text)
     assert len(spans) > 1
@@ -204,9 +218,16 @@ def test_a_passage_without_a_word_is_not_read_and_does_not_answer(model, questio
 
 @pytest.mark.parametrize(
     "question, text",
-    [(TRAM, "😀"), ("", "😀"), ("", OPENED), ("😀", OPENED), ("\ud800 x", OPENED), (TRAM, "\ud800 is broken")],
+    [
+        (TRAM, "😀"),
+        ("", "😀"),
+        ("", OPENED),
+        ("😀", OPENED),
+        ("\ud800 x", OPENED),
+        (TRAM, "\ud800 is broken"),
+    ],
     ids="emoji nothing-of-emoji nothing asked-emoji broken-question broken-text".split(),
-)  # fmt: skip
+)
 def test_odd_questions_and_texts_are_scored_like_any_other(model, question, text):
     [scores] = model.read(question, [("", text)])
     assert np.isfinite(scores.relevance)
@@ -279,9 +300,7 @@ def test_the_best_span_is_that_of_all_spans_that_are_not_too_long(start, data, m
         arrays.arrays(np.float32, len(start), elements=st.sampled_from([-9, 0, 0.5, 7]))
     )
     first, last, score = best_span(start, end, most)
-    spans = [
-        (i, j) for i in range(len(start)) for j in range(i, len(start)) if j - i + 1 <= most
-    ]  # fmt: skip
+    spans = [(i, j) for i in range(len(start)) for j in range(i, len(start)) if j - i + 1 <= most]
     assert (first, last) in spans
     assert score == start[first] + end[last]
     assert score == max(start[i] + end[j] for i, j in spans)
@@ -333,7 +352,12 @@ def pieces():
         ("When did the tram line open?", "", "The tram is old, the line is new.", "tram line"),
         ("When did the Tram LINE open?", "", "TRAM and line", "tram line"),
         ("Who said what about it?", "", "Who said what about it? He said it.", ""),
-        ("What is the minister's plan?", "", "It is the minister's plan, isn't it?", "minister plan"),
+        (
+            "What is the minister's plan?",
+            "",
+            "It is the minister's plan, isn't it?",
+            "minister plan",
+        ),
         ("Where is it (exactly)?", "", "It is there (not exactly); where?", "exactly"),
         ("When did the tram open?", "The tram", "A bus came.", "tram"),
         ("How many of the 14 ships?", "", "14 ships, 15 boats.", "14 ships"),
@@ -342,7 +366,7 @@ def pieces():
         ("", "The tram", "The tram line?", ""),
         ("?!", "", "What?! No!", ""),
     ],
-)  # fmt: skip
+)
 def test_words_of_the_question_are_marked_where_the_passage_says_them(
     pieces, question, heading, passage, repeated
 ):

@@ -30,48 +30,85 @@ def interval(mean, low=None, high=None, count=4):
 def citation(number, quote, text=TEXT, context_start=100, **more):
     start = context_start + text.index(quote)
     return {
-        "number": number, "article_id": "a.txt", "title": "Insects", "source": "Gazette",
-        "published": "2026-01-02", "url": "https://example.org/a", "start": start,
-        "end": start + len(quote), "quote": quote, "speaker": None, "context": text,
-        "context_start": context_start, **more,
-    }  # fmt: skip
+        "number": number,
+        "article_id": "a.txt",
+        "title": "Insects",
+        "source": "Gazette",
+        "published": "2026-01-02",
+        "url": "https://example.org/a",
+        "start": start,
+        "end": start + len(quote),
+        "quote": quote,
+        "speaker": None,
+        "context": text,
+        "context_start": context_start,
+        **more,
+    }
 
 
 def question(id_, outcome, answered=True, kind="fact", **more):
     unanswerable = kind.startswith("unanswerable")
     return {
-        "id": id_, "text": f"Who is {id_}?", "kind": kind, "outcome": outcome, "history": [],
-        "standalone": "", "reference": "", "expected": [] if unanswerable else ["wasps", "Wasps"],
+        "id": id_,
+        "text": f"Who is {id_}?",
+        "kind": kind,
+        "outcome": outcome,
+        "history": [],
+        "standalone": "",
+        "reference": "",
+        "expected": [] if unanswerable else ["wasps", "Wasps"],
         "article_ids": [] if unanswerable else ["a.txt"],
         "evidence": [] if unanswerable else ["Wasps  sting"],
         "answer": {
-            "question": f"Who is {id_}?", "searched_for": f"Who is {id_}?", "answered": answered,
-            "short_answer": "Wasps" if answered else None, "text": "Wasps sting. [1]",
-            "confidence": 0.75, "citations": [citation(1, "Wasps sting.")],
+            "question": f"Who is {id_}?",
+            "searched_for": f"Who is {id_}?",
+            "answered": answered,
+            "short_answer": "Wasps" if answered else None,
+            "text": "Wasps sting. [1]",
+            "confidence": 0.75,
+            "citations": [citation(1, "Wasps sting.")],
             "timings": {"retrieval": 0.01, "reading": 0.03},
         },
         "retrieved": [{"article_id": "a.txt", "start": 100, "end": 135, "gold": not unanswerable}],
-        "measures": {"evidence hit@5": None if unanswerable else 1.0, "token F1": None}, **more,
-    }  # fmt: skip
+        "measures": {"evidence hit@5": None if unanswerable else 1.0, "token F1": None},
+        **more,
+    }
 
 
 @pytest.fixture
 def run():
     follow_up = question(
-        "bees", "right", kind="follow-up", standalone="Who are the bees of the garden?",
+        "bees",
+        "right",
+        kind="follow-up",
+        standalone="Who are the bees of the garden?",
         history=[{"question": "What stings?", "answer": "Wasps do."}],
-    )  # fmt: skip
+    )
     follow_up["answer"]["searched_for"] = "Who are the bees?"
     return {
-        "format": 1, "name": "bundled-1", "created": "2026-11-24T22:15:00",
-        "dataset": {"name": "bundled", "questions": 5, "articles": 41,
-                    "corpus_digest": "c0ffee", "questions_digest": "beef"},
-        "settings": {"candidates": 24}, "retrieval_only": False,
-        "summary": {"evidence hit@5": interval(0.5, 0.25, 0.75), "token F1": interval(None),
-                    "quote exactness": interval(0.9996, 0.99, 1.0),
-                    "false-answer rate": interval(0.5, 0.0, 1.0), "my own": interval(0.125)},
-        "by_kind": {"fact": {"evidence hit@5": interval(0.5, 0.25, 0.75)},
-                    "unanswerable-near": {"false-answer rate": interval(0.25, 0.0, 0.5)}},
+        "format": 1,
+        "name": "bundled-1",
+        "created": "2026-11-24T22:15:00",
+        "dataset": {
+            "name": "bundled",
+            "questions": 5,
+            "articles": 41,
+            "corpus_digest": "c0ffee",
+            "questions_digest": "beef",
+        },
+        "settings": {"candidates": 24},
+        "retrieval_only": False,
+        "summary": {
+            "evidence hit@5": interval(0.5, 0.25, 0.75),
+            "token F1": interval(None),
+            "quote exactness": interval(0.9996, 0.99, 1.0),
+            "false-answer rate": interval(0.5, 0.0, 1.0),
+            "my own": interval(0.125),
+        },
+        "by_kind": {
+            "fact": {"evidence hit@5": interval(0.5, 0.25, 0.75)},
+            "unanswerable-near": {"false-answer rate": interval(0.25, 0.0, 0.5)},
+        },
         "refusal_curve": [
             {"threshold": 0.1, "precision": None, "recall": 0.0},
             {"threshold": 0.5, "precision": 1.0, "recall": 0.5},
@@ -85,7 +122,7 @@ def run():
             question("gods", "rightly refused", answered=False, kind="unanswerable-near"),
             question("elves", "should have refused", kind="unanswerable-near"),
         ],
-    }  # fmt: skip
+    }
 
 
 class Page(HTMLParser):
@@ -150,11 +187,21 @@ def test_a_whole_run_says_what_was_measured(run, tmp_path):
     path = report.write_report(run, tmp_path / "new" / "report.html")
     page = Page(path.read_text(encoding="utf-8"))
     for words in [
-        "bundled-1", "2026-11-24, 22:15:00", "5 questions · 41 articles", "c0ffee", "beef",
-        "candidates 24", "2 of 5 questions went right", "evidence hit@5 50 % 25 % to 75 %",
-        "quote exactness 99.9 %", "0.250 – 0.750 4", "Others my own 0.125 –", "12 ms 1.25 s",
-        "40 ms –", "lower is better",
-    ]:  # fmt: skip
+        "bundled-1",
+        "2026-11-24, 22:15:00",
+        "5 questions · 41 articles",
+        "c0ffee",
+        "beef",
+        "candidates 24",
+        "2 of 5 questions went right",
+        "evidence hit@5 50 % 25 % to 75 %",
+        "quote exactness 99.9 %",
+        "0.250 – 0.750 4",
+        "Others my own 0.125 –",
+        "12 ms 1.25 s",
+        "40 ms –",
+        "lower is better",
+    ]:
         assert words in page.text
     assert "Stand" not in page.text.split("Every question")[0]
     assert len(page.all("svg")) == 5
@@ -164,12 +211,21 @@ def test_a_whole_run_says_what_was_measured(run, tmp_path):
 def test_the_questions_say_all_there_is_to_know(run):
     text = shown(run).text.split("Every question")[1]
     for words in [
-        "Asked before What stings? Wasps do.", "Stands alone as: Who are the bees of the garden?",
-        "Searched for: Who are the bees?", "Expected wasps or Wasps", "✓ cited · ✓ retrieved",
-        "In a.txt", "confidence 0.75", "Insects Gazette · 2026-01-02 · a.txt",
-        "https://example.org/a", "a.txt 100–135 ✓ evidence", "evidence hit@5 1.00",
-        "Answer – retrieval 10 ms · reading 30 ms", "Nearest passages", "✗ not cited",
-    ]:  # fmt: skip
+        "Asked before What stings? Wasps do.",
+        "Stands alone as: Who are the bees of the garden?",
+        "Searched for: Who are the bees?",
+        "Expected wasps or Wasps",
+        "✓ cited · ✓ retrieved",
+        "In a.txt",
+        "confidence 0.75",
+        "Insects Gazette · 2026-01-02 · a.txt",
+        "https://example.org/a",
+        "a.txt 100–135 ✓ evidence",
+        "evidence hit@5 1.00",
+        "Answer – retrieval 10 ms · reading 30 ms",
+        "Nearest passages",
+        "✗ not cited",
+    ]:
         assert words in text
 
 
@@ -353,9 +409,17 @@ def test_what_became_of_the_evidence():
 
 @pytest.mark.parametrize(
     "value, whole",
-    [(0.806, "81 %"), (1, "100 %"), (0.9996, "99.9 %"), (0.995, "99.5 %"), (0, "0 %"),
-     (0.004, "0.4 %"), (None, "–"), (math.nan, "–")],
-)  # fmt: skip
+    [
+        (0.806, "81 %"),
+        (1, "100 %"),
+        (0.9996, "99.9 %"),
+        (0.995, "99.5 %"),
+        (0, "0 %"),
+        (0.004, "0.4 %"),
+        (None, "–"),
+        (math.nan, "–"),
+    ],
+)
 def test_percents_do_not_claim_all_or_nothing(value, whole):
     assert report.percent(value) == whole
 
@@ -369,9 +433,16 @@ def test_the_operating_point(run):
 
 @pytest.mark.parametrize(
     "value, said",
-    [(0, "0 ms"), (0.00024, "0.2 ms"), (0.0099, "9.9 ms"), (0.00999, "10 ms"), (0.4, "400 ms"),
-     (1.254, "1.25 s"), (None, "–")],
-)  # fmt: skip
+    [
+        (0, "0 ms"),
+        (0.00024, "0.2 ms"),
+        (0.0099, "9.9 ms"),
+        (0.00999, "10 ms"),
+        (0.4, "400 ms"),
+        (1.254, "1.25 s"),
+        (None, "–"),
+    ],
+)
 def test_durations_have_the_unit_that_suits_them(value, said):
     assert report.seconds(value) == said
 
@@ -416,9 +487,15 @@ def test_a_curve_goes_through_its_points():
 
 @pytest.mark.parametrize(
     "values, marks, end",
-    [([0.9, 2.3], [], 2.4), ([0.01, 0.019], [("p95", 0.019)], 0.02), ([1, 2, 90], [("p95", 2)], 3.2),
-     ([1], [], 1), ([0.0], [("p50", 0.0)], 1), ([], [], 1)],
-)  # fmt: skip
+    [
+        ([0.9, 2.3], [], 2.4),
+        ([0.01, 0.019], [("p95", 0.019)], 0.02),
+        ([1, 2, 90], [("p95", 2)], 3.2),
+        ([1], [], 1),
+        ([0.0], [("p50", 0.0)], 1),
+        ([], [], 1),
+    ],
+)
 def test_an_axis_ends_at_a_round_number(values, marks, end):
     assert plots.axis_end(values, marks) == pytest.approx(end)
 

@@ -42,13 +42,21 @@ def test_every_bundled_background_note_says_what_it_is():
     [
         ("Der Präsident sprach über Zölle und die Brücke. ".encode("utf-16"), "Präsident"),
         ("Der Präsident sprach über Zölle.".encode("utf-8-sig"), "Präsident"),
-        ("Москва заявила, что миссия Европейского союза собирает сведения о соседях. ".encode("cp1251") * 5,
-         "Москва"),
-        ("Le président a déclaré que l’été était très chaud à la frontière. ".encode("cp1252") * 5,
-         "déclaré"),
+        (
+            "Москва заявила, что миссия Европейского союза собирает сведения о соседях. ".encode(
+                "cp1251"
+            )
+            * 5,
+            "Москва",
+        ),
+        (
+            "Le président a déclaré que l’été était très chaud à la frontière. ".encode("cp1252")
+            * 5,
+            "déclaré",
+        ),
         (b"old\rline\r\nends\r\n", "old\nline\nends"),
     ],
-)  # fmt: skip
+)
 def test_text_in_any_encoding_is_read(content, expected):
     assert expected in parse_article(content, "a.txt").text
 
@@ -83,8 +91,10 @@ def test_a_web_page_gives_its_article_and_its_facts():
     article = parse_article(PAGE.encode(), "page.html")
     assert article.id == "https://news.example/talks"
     assert (article.title, article.source, article.published) == (
-        "Talks resume", "The Example", "2024-05-01",
-    )  # fmt: skip
+        "Talks resume",
+        "The Example",
+        "2024-05-01",
+    )
     assert "railway" in article.text
     assert "Sport" not in article.text
     assert "Copyright" not in article.text

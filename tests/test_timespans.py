@@ -51,14 +51,19 @@ def test_a_time_is_a_span_of_days(question, since, until):
 @pytest.mark.parametrize(
     "question",
     [
-        "What did Galuzin say about the EU mission?", "May Armenia leave the CSTO?",
-        "Who marched in the parade?", "What is the last word of the treaty?",
-        "Who spoke recently?", "What was signed on 31 February 2024?",
-        "What was signed on 32 May 2024?", "between May and nowhere",
+        "What did Galuzin say about the EU mission?",
+        "May Armenia leave the CSTO?",
+        "Who marched in the parade?",
+        "What is the last word of the treaty?",
+        "Who spoke recently?",
+        "What was signed on 31 February 2024?",
+        "What was signed on 32 May 2024?",
+        "between May and nowhere",
         "Who wrote the book by May?",
-        "How many soldiers in 102nd base?", "",
+        "How many soldiers in 102nd base?",
+        "",
     ],
-)  # fmt: skip
+)
 def test_without_a_time_there_is_no_span(question):
     assert timespan_of(question, TODAY) is None
 

@@ -39,16 +39,19 @@ TOWNS = [
     ("Hartwick", "Fenn", "Sara Nilsen", "2019", "rye bread", "Friday", "eight", "Karl Voss"),
     ("Ilmen", "Yarl", "Eva Novak", "2014", "mountain cheese", "Tuesday", "ten", "Sven Dahl"),
     ("Kelso", "Ister", "Omar Haddad", "1990", "saddles", "Thursday", "thirteen", "Ruth Gold"),
-]  # fmt: skip
+]
 KEPT_BACK = [  # by the hashes of their texts
     ("Carrow", "Lisk", "Greta Lund", "2011", "wool and linen", "Friday", "seven", "Hugo Stein"),
     ("Jarnwick", "Quill", "Jane Moss", "2007", "candles", "Wednesday", "twelve", "Emil Roth"),
     ("Pelham", "Rusk", "Tom Adeyemi", "2001", "toys of wood", "Sunday", "two", "Lena Park"),
 ]
 MILLS = [
-    "The mill of Skarn was built by monks.", "A flood broke its wheel.", "It grinds rye again.",
-    "The miller bakes on holidays.", "Children watch the stones turn.",
-]  # fmt: skip
+    "The mill of Skarn was built by monks.",
+    "A flood broke its wheel.",
+    "It grinds rye again.",
+    "The miller bakes on holidays.",
+    "Children watch the stones turn.",
+]
 
 PLAN = Plan(epochs=2.0, questions=8)
 """Eight steps: the questions below make four an epoch."""
@@ -96,9 +99,12 @@ def selections():
         ("What is the mill like?", [1, 1, 0, 1, 1]),
     ]:
         yield {
-            "question": question, "title": "Skarn", "section": "Mills",
-            "sentences": MILLS, "labels": labels,
-        }  # fmt: skip
+            "question": question,
+            "title": "Skarn",
+            "section": "Mills",
+            "sentences": MILLS,
+            "labels": labels,
+        }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -169,8 +175,11 @@ def test_texts_and_questions_are_read_as_they_stand(data):
     for question in questions[:4]:
         text = articles[question.article].text
         assert [text[s:e] for s, e in question.answers] in (
-            ["Wend", "the river Wend"], ["1998"], ["apples and honey"], []
-        )  # fmt: skip
+            ["Wend", "the river Wend"],
+            ["1998"],
+            ["apples and honey"],
+            [],
+        )
     two = next(q for q in questions if q.text.startswith("What happened to the mill"))
     article = articles[two.article]
     assert (article.title, article.text) == ("Skarn: Mills", " ".join(MILLS))

@@ -18,6 +18,7 @@ from assistant.errors import AssistantError, CorpusError
 from assistant.settings import load_settings
 
 from .conftest import Folder, WordEmbedder
+from .fork_server import Forked
 from .test_cli import run
 from .test_index import STORY, finds, kinds
 
@@ -46,9 +47,11 @@ def test_what_is_imported_answers_and_nothing_is_embedded_again(exported, tmp_pa
     embedder = WordEmbedder()
     with there.open(embedder=embedder) as assistant:
         assert kinds(assistant.plan()) == {
-            "a.txt": "unchanged", "b/c.txt": "unchanged", "ü.txt": "unchanged",
+            "a.txt": "unchanged",
+            "b/c.txt": "unchanged",
+            "ü.txt": "unchanged",
             "empty.txt": "failed",
-        }  # fmt: skip
+        }
         assistant.sync()
         assistant.warm()
         assert [text for text in embedder.encoded if text != "ready?"] == []
@@ -287,9 +290,12 @@ def test_what_a_killed_import_left_is_removed_by_the_next_and_two_at_once_are_re
     place.mkdir()
     folders = [str(exported), str(place / "there"), str(place / data)]
     (place / ".there.importing-of-mine").write_text("a file of somebody")
-    first = subprocess.Popen(
-        [sys.executable, "-c", KILLED, *folders], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )  # fmt: skip
+    first = Forked(
+        [sys.executable, "-c", KILLED, *folders],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert first.stdout.readline() == "half\n"
     with pytest.raises(CorpusError, match="another process is importing"):
         import_corpus(*map(Path, folders))
@@ -299,8 +305,10 @@ def test_what_a_killed_import_left_is_removed_by_the_next_and_two_at_once_are_re
     assert len(left) > 2
     import_corpus(*map(Path, folders))
     assert {path.name for path in place.iterdir()} == {
-        ".there.importing-of-mine", "there", *({"apart"} if data == "apart" else ())
-    }  # fmt: skip
+        ".there.importing-of-mine",
+        "there",
+        *({"apart"} if data == "apart" else ()),
+    }
 
 
 @pytest.mark.skipif(
@@ -326,11 +334,12 @@ def test_export_and_import_from_the_command_line(folder, tmp_path):
     folder.write("a.txt", STORY.format("alpha"))
     assert run("sync", corpus=folder.root).returncode == 0
     archive = tmp_path / "corpus.tar"
-    done = run("export", str(archive), corpus=folder.root)
+    done = run("export", str(archive), corpus=folder.root, fresh=True)
     assert "1 articles, 1 passages" in done.stdout
-    done = json.loads(run("import", str(archive), "--json", corpus=tmp_path / "there").stdout)
+    there = tmp_path / "there"
+    done = json.loads(run("import", str(archive), "--json", corpus=there, fresh=True).stdout)
     assert (done["articles"], done["files"]) == (1, 1)
-    dry = run("sync", "--dry-run", corpus=tmp_path / "there").stdout
+    dry = run("sync", "--dry-run", corpus=there).stdout
     assert dry.strip().splitlines()[-1] == "1 unchanged"
-    again = run("import", str(archive), corpus=tmp_path / "there")
+    again = run("import", str(archive), corpus=there)
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)

@@ -42,9 +42,15 @@ def cited(number=1, context=TALKS, **chosen):
         "quote": context.split(". ")[0] + ".",
     } | chosen
     return Citation(
-        number=number, article_id=f"{number}.txt", url=None, start=0, end=1, context_start=0,
-        context=context, **given,
-    )  # fmt: skip
+        number=number,
+        article_id=f"{number}.txt",
+        url=None,
+        start=0,
+        end=1,
+        context_start=0,
+        context=context,
+        **given,
+    )
 
 
 SOURCES = (cited(), cited(2, PORT, title="Liman reopens", source="Harbour News", published=None))
@@ -229,20 +235,29 @@ def test_a_name_that_the_source_lacks_is_not_supported(text, name):
 @pytest.mark.parametrize(
     "said, context",
     [
-        ("The French and the Dutch agreed on the border.",
-         "France and the Netherlands agreed on the border."),
+        (
+            "The French and the Dutch agreed on the border.",
+            "France and the Netherlands agreed on the border.",
+        ),
         ("The U.S. agreed to the border.", "The United States agreed to the border."),
-        ("American envoys agreed to the border.", "Envoys of the United States agreed to the border."),
+        (
+            "American envoys agreed to the border.",
+            "Envoys of the United States agreed to the border.",
+        ),
         ("U.K. envoys agreed to the border.", "British envoys agreed to the border."),
-        ("The Customs Union of Asia (CUA) agreed to the border.",
-         "The Customs Union of Asia agreed to the border."),
+        (
+            "The Customs Union of Asia (CUA) agreed to the border.",
+            "The Customs Union of Asia agreed to the border.",
+        ),
         ("The Turkish side agreed to the border.", "Turkey agreed to the border."),
         ("The Kazakhs agreed to the border.", "Kazakhstan agreed to the border."),
-        ("The CSTO agreed to the border.",
-         "The Collective Security Treaty Organization agreed to the border."),
+        (
+            "The CSTO agreed to the border.",
+            "The Collective Security Treaty Organization agreed to the border.",
+        ),
         ("The Russia-led bloc agreed to the border.", "The Russian bloc agreed to the border."),
     ],
-)  # fmt: skip
+)
 def test_peoples_and_short_forms_stand_for_the_same(said, context):
     assert check(f"{said} [1]", [cited(context=context)]).verdict == "verified"
 
@@ -292,12 +307,16 @@ def test_who_speaks_in_the_source_may_be_said_to_speak(text):
     [
         ("“We will not sign before the summer,” said Pavel Doran [1].", "Keller says so, not"),
         ("Doran said that they will not sign before the summer [1].", "Keller says so, not Doran"),
-        ("Keller told reporters that the pipeline would cost $5 million [1].",
-         "Pavel Doran says so, not Keller"),
-        ("According to Keller, the pipeline of 1,200 kilometres costs $5 million [1].",
-         "Pavel Doran says so"),
+        (
+            "Keller told reporters that the pipeline would cost $5 million [1].",
+            "Pavel Doran says so, not Keller",
+        ),
+        (
+            "According to Keller, the pipeline of 1,200 kilometres costs $5 million [1].",
+            "Pavel Doran says so",
+        ),
     ],
-)  # fmt: skip
+)
 def test_another_speaker_is_not_supported(text, reason):
     found = check(text)
     assert found.verdict == "unsupported"
@@ -464,8 +483,9 @@ def test_a_byline_whose_sentence_goes_goes_too():
     assert removed == 1
     assert text == "**20 February 2023**\n\n" + EXTRACTIVE.split("\n\n", 3)[3]
     assert [text[c.start : c.end] for c in kept] == [
-        "**20 February 2023**", "The port of Liman was closed for three weeks in the 1990s. [2]",
-    ]  # fmt: skip
+        "**20 February 2023**",
+        "The port of Liman was closed for three weeks in the 1990s. [2]",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -473,13 +493,17 @@ def test_a_byline_whose_sentence_goes_goes_too():
     [
         ("It is so [9]. The talks began in Geneva. [1]", "The talks began in Geneva. [1]"),
         ("The talks began in Geneva. [1] It is so [9].", "The talks began in Geneva. [1]"),
-        ("The talks began in Geneva [1]. All is well now [9]. Liman was closed [2].",
-         "The talks began in Geneva [1]. Liman was closed [2]."),
-        ("- The talks began in Geneva [1]\n- All is well now [9]\n- Liman was closed [2]",
-         "- The talks began in Geneva [1]\n- Liman was closed [2]"),
+        (
+            "The talks began in Geneva [1]. All is well now [9]. Liman was closed [2].",
+            "The talks began in Geneva [1]. Liman was closed [2].",
+        ),
+        (
+            "- The talks began in Geneva [1]\n- All is well now [9]\n- Liman was closed [2]",
+            "- The talks began in Geneva [1]\n- Liman was closed [2]",
+        ),
         ("All is well now [9].", ""),
     ],
-)  # fmt: skip
+)
 def test_a_fabricated_sentence_leaves_no_gap(text, left):
     found, kept, removed = without_fabrications(text, verify(text, SOURCES))
     assert (found, removed) == (left, 1)
@@ -517,8 +541,9 @@ def test_a_sentence_of_two_sources_is_judged_part_by_part():
     assert check(text, entails=judge).verdict == "verified"
     assert {sentence for sentence, _ in judge.asked} == {
         "The talks began in Geneva; the talks of the port came later.",
-        "The talks began in Geneva", "the talks of the port came later.",
-    }  # fmt: skip
+        "The talks began in Geneva",
+        "the talks of the port came later.",
+    }
 
 
 @pytest.mark.parametrize(
@@ -584,20 +609,31 @@ def made(tmp_path_factory):
         torch.manual_seed(5)
         folder = tmp_path_factory.mktemp("judge")
         config = BertConfig(
-            vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-            intermediate_size=16, max_position_embeddings=64, id2label=dict(enumerate(labels)),
-            label2id={label: i for i, label in enumerate(labels)}, num_labels=len(labels),
+            vocab_size=len(vocabulary),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=64,
+            id2label=dict(enumerate(labels)),
+            label2id={label: i for i, label in enumerate(labels)},
+            num_labels=len(labels),
             initializer_range=2.0,
-        )  # fmt: skip
+        )
         BertForSequenceClassification(config).save_pretrained(folder)
         PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
-            sep_token="[SEP]", model_max_length=64,
-        ).save_pretrained(folder)  # fmt: skip
+            tokenizer_object=tokenizer,
+            pad_token="[PAD]",
+            unk_token="[UNK]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
+            model_max_length=64,
+        ).save_pretrained(folder)
         return folder, partial(
             HubModel(str(folder), local_files_only=True).predict,
-            apply_softmax=True, show_progress_bar=False,
-        )  # fmt: skip
+            apply_softmax=True,
+            show_progress_bar=False,
+        )
 
     return make
 
@@ -642,10 +678,35 @@ def test_a_judge_is_not_loaded_for_nothing(tmp_path):
 # ---- any text -------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
-    ["[1]", "[2]", "[9]", "[1-999]", "**", "“", "”", '"', "‘", "’", "«", "\n\n", "\n- ", ". ", "…",
-     "[...]", "20 February 2023", "5 million", "Keller", "said", "he said that", "Pavel Doran ",
-     "We will not sign before the summer", "**Liman reopens** (Harbour News)", "\u2029", "# "]
-)  # fmt: skip
+    [
+        "[1]",
+        "[2]",
+        "[9]",
+        "[1-999]",
+        "**",
+        "“",
+        "”",
+        '"',
+        "‘",
+        "’",
+        "«",
+        "\n\n",
+        "\n- ",
+        ". ",
+        "…",
+        "[...]",
+        "20 February 2023",
+        "5 million",
+        "Keller",
+        "said",
+        "he said that",
+        "Pavel Doran ",
+        "We will not sign before the summer",
+        "**Liman reopens** (Harbour News)",
+        "\u2029",
+        "# ",
+    ]
+)
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=30).map("".join)
 
 
@@ -674,12 +735,25 @@ def test_any_text_is_checked_and_every_offset_is_its_own(text, context):
     [
         "Keller said that 1,200 kilometres cost $5 million on 20 February 2023 [1]. " * 260,
         "“We will not sign before the summer, said Keller. " * 400,
-        "[" * 20_000, "[1]" * 6_000, "**" * 10_000, "\"' " * 6_000, " " * 20_000, "\n" * 20_000,
-        "1 and " * 3_000, "9" * 20_000, "A" * 20_000, "A " * 10_000, "Ab said, " * 2_000,
-        "a.b." * 5_000, "May 5-" * 3_000, "(...)" * 4_000, "- 1) " * 4_000, "X, " * 6_000 + "said",
+        "[" * 20_000,
+        "[1]" * 6_000,
+        "**" * 10_000,
+        "\"' " * 6_000,
+        " " * 20_000,
+        "\n" * 20_000,
+        "1 and " * 3_000,
+        "9" * 20_000,
+        "A" * 20_000,
+        "A " * 10_000,
+        "Ab said, " * 2_000,
+        "a.b." * 5_000,
+        "May 5-" * 3_000,
+        "(...)" * 4_000,
+        "- 1) " * 4_000,
+        "X, " * 6_000 + "said",
     ],
     ids=lambda text: repr(text[:12]),
-)  # fmt: skip
+)
 def test_long_texts_are_no_harder_than_long(text):
     """Twice the text takes about twice as long; what grows with its square would take minutes."""
     citations = [*SOURCES, cited(3, text, quote=text)]
@@ -690,8 +764,12 @@ def test_long_texts_are_no_harder_than_long(text):
 
 
 def test_every_answer_of_the_assistant_verifies_itself(bundled):
-    asked = ("what did Galuzin say about the EU mission", "When was EUMA launched?",
-             "How many monitors has the EU mission?", "who is the prime minister of Armenia")  # fmt: skip
+    asked = (
+        "what did Galuzin say about the EU mission",
+        "When was EUMA launched?",
+        "How many monitors has the EU mission?",
+        "who is the prime minister of Armenia",
+    )
     answers = [answer for question in asked if (answer := bundled.ask(question)).answered]
     assert answers
     for answer in answers:

@@ -15,7 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
-from .conftest import BUNDLED, INTERVIEW
+from .conftest import INTERVIEW, copy_bundled
+from .fork_server import MAIN, Forked
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -39,9 +40,16 @@ published: 2024-05-07
 The quince harvest of Melrose was nine tonnes.
 """
 ANSWERED = {
-    "answered": True, "text": "…", "short_answer": None,
-    "citations": [{"title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$", "quote": "<script>window.__pwned=6</script> the mission"}],
-}  # fmt: skip
+    "answered": True,
+    "text": "…",
+    "short_answer": None,
+    "citations": [
+        {
+            "title": f"<b>Old</b> $$\\href{{https:{EVIL}/k}}{{x}}$$",
+            "quote": "<script>window.__pwned=6</script> the mission",
+        }
+    ],
+}
 REFUSED = {"answered": False, "text": "The articles do not answer this question.", "citations": []}
 
 
@@ -52,7 +60,10 @@ def judged(id, text, outcome, **more):
 
 
 RUN = {
-    "format": 1, "name": "bundled-1", "created": "2026-11-24T22:15:00", "later": ["unknown"],
+    "format": 1,
+    "name": "bundled-1",
+    "created": "2026-11-24T22:15:00",
+    "later": ["unknown"],
     "dataset": {"name": f"![d](https:{EVIL}/d.png)", "questions": 3, "articles": 41},
     "summary": {
         "evidence hit@1": {"mean": 0.812, "low": 0.77, "high": 0.85, "count": 2},
@@ -61,17 +72,22 @@ RUN = {
     "questions": [
         judged("q1", "Who chairs the harbour?", "rightly refused", kind="unanswerable-far"),
         judged(
-            "q2", MAIN_QUESTION, "wrong sentence", expected=["intelligence"], answer=ANSWERED,
-            article_ids=[INTERVIEW, "gone.txt"], reference="It collects <i>intelligence</i>.",
+            "q2",
+            MAIN_QUESTION,
+            "wrong sentence",
+            expected=["intelligence"],
+            answer=ANSWERED,
+            article_ids=[INTERVIEW, "gone.txt"],
+            reference="It collects <i>intelligence</i>.",
         ),
         judged("q3", "<img src=x onerror=window.__pwned=7> \ud800", "**odd**", answer=None),
     ],
-}  # fmt: skip
-BROWSER = ["chromium", "chromium-browser", "google-chrome"]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+}
+BROWSER = "chromium chromium-browser google-chrome".split()
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
+    " --disable-background-networking --disable-component-update".split()
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,26 +105,33 @@ def evaluation(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, evaluation) -> Iterator[str]:
-    corpus = tmp_path_factory.mktemp("web") / "articles"
-    shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
+def server(tmp_path_factory, bundled_index, evaluation) -> Iterator[str]:
+    corpus = copy_bundled(bundled_index, tmp_path_factory.mktemp("web") / "articles")
     (corpus / "hostile.md").write_text(HOSTILE)
     (corpus / "quinces.md").write_text(QUINCES)
-    with serving(
-        corpus, ASSISTANT_EVALUATION=str(evaluation), ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1"
-    ) as address:
+    chosen = {"ASSISTANT_EVALUATION": str(evaluation), "ASSISTANT_ALLOW_PRIVATE_ADDRESSES": "1"}
+    with serving(corpus, fresh=True, **chosen) as address:
         yield address
 
 
 @contextmanager
-def serving(corpus: Path, **settings: str) -> Iterator[str]:
-    """The address of a server in its own process; it must not have printed a traceback."""
+def serving(
+    corpus: Path, *, before: str = "", fresh: bool = False, **settings: str
+) -> Iterator[str]:
+    """The address of a server in its own process; it must not have printed a traceback.
+
+    Args:
+        before: code to run there first.
+        fresh: as a person starts it, with nothing imported.
+    """
     log = (corpus.parent / "server.log").open("w+")
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from assistant.cli import main; main()", "--corpus", str(corpus), "chat", "--port", "0"],
-        stdout=subprocess.PIPE, stderr=log, text=True,
+    process = (subprocess.Popen if fresh else Forked)(
+        [sys.executable, "-c", before + MAIN, "--corpus", str(corpus), "chat", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
         env=os.environ | settings,
-    )  # fmt: skip
+    )
     address = None
     for line in process.stdout:
         if found := re.search(r"http://\S+", line):
@@ -407,11 +430,23 @@ def test_the_report_is_served_and_nothing_else(visit, evaluation, server):
 @pytest.mark.parametrize(
     "path",
     [
-        "bundled-1.json", "bundled-1", "bundled-1.HTML", "", "nothing.html", "link.html",
-        "../secret.html", "..%2fsecret.html", "..%2f..%2fstore.sqlite3", "%2e%2e/secret.html",
-        "runs/bundled-1.html", "..%2fruns%2fbundled-1.html", "%2fetc%2fpasswd", "a%00.html", "*.html",
+        "bundled-1.json",
+        "bundled-1",
+        "bundled-1.HTML",
+        "",
+        "nothing.html",
+        "link.html",
+        "../secret.html",
+        "..%2fsecret.html",
+        "..%2f..%2fstore.sqlite3",
+        "%2e%2e/secret.html",
+        "runs/bundled-1.html",
+        "..%2fruns%2fbundled-1.html",
+        "%2fetc%2fpasswd",
+        "a%00.html",
+        "*.html",
     ],
-)  # fmt: skip
+)
 def test_only_reports_of_runs_are_served(server, path):
     # As bytes: httpx would resolve the dots itself.
     url = httpx.URL(server).copy_with(raw_path=f"/evaluation/{path}".encode())
@@ -425,7 +460,11 @@ def test_a_run_that_cannot_be_read_is_named_and_none_is_said(visit, evaluation):
     page.get_by_role("tab", name="Evaluation").click()
     expect(page.locator("#run")).to_contain_text("bundled-1")
     try:
-        for content, said in [("{", "newer.json: is not JSON"), ("[]", "is not an evaluation run"), ('{"questions": [], "name": 1}', "is not an evaluation run")]:  # fmt: skip
+        for content, said in [
+            ("{", "newer.json: is not JSON"),
+            ("[]", "is not an evaluation run"),
+            ('{"questions": [], "name": 1}', "is not an evaluation run"),
+        ]:
             newer.write_text(content)
             page.locator("#refresh").click()
             expect(page.locator("#run")).to_contain_text(said)
@@ -480,7 +519,7 @@ def test_the_page_fits_a_phone_and_the_dark(visit, tmp_path):
 
 
 def test_ten_people_at_once_get_their_own_answers(visit):
-    words = ["Gyumri", "Lachin", "Minsk", "Tass", "Yerevan", "Overchuk", "Lars", "Kazakhstan", "Georgia", "Zangezur"]  # fmt: skip
+    words = "Gyumri Lachin Minsk Tass Yerevan Overchuk Lars Kazakhstan Georgia Zangezur".split()
     seen = {word: visit() for word in words}
     for word, one in seen.items():
         one.page.locator("#question textarea, #question input").first.fill(

@@ -3,14 +3,15 @@
 import io
 import json
 import re
-import shutil
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from .conftest import BUNDLED
+from .conftest import copy_bundled
+from .fork_server import SMALL_STEPS
 from .test_adding import html
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 from .test_web import HOSTILE, QUINCES, Visit, browser, serving  # noqa: F401 - a fixture
@@ -35,9 +36,8 @@ REPRINT = (
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("articles") / "articles"
-    shutil.copytree(BUNDLED, folder, ignore=shutil.ignore_patterns(".assistant"))
+def corpus(tmp_path_factory, bundled_index):
+    folder = copy_bundled(bundled_index, tmp_path_factory.mktemp("articles") / "articles")
     (folder / "hostile.md").write_text(HOSTILE)
     (folder / "quinces.md").write_text(QUINCES)
     for name in ("ferry", "ferry-2", "ferry-3"):
@@ -50,7 +50,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(corpus):
-    with serving(corpus, ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1") as address:
+    with serving(corpus, before=SMALL_STEPS, ASSISTANT_ALLOW_PRIVATE_ADDRESSES="1") as address:
         yield address
 
 
@@ -73,6 +73,15 @@ def visit(browser, server):  # noqa: F811
 
 def find(page, words):
     page.get_by_label("Find an article").fill(words)
+
+
+@contextmanager
+def lengthened(page):
+    """Waits until the list has what is added meanwhile; a search typed before may be overtaken."""
+    count = page.locator("#count")
+    before = count.inner_text()
+    yield
+    expect(count).not_to_have_text(before, timeout=30_000)
 
 
 def titles(page):
@@ -223,8 +232,10 @@ def test_a_pasted_article_is_answerable_until_it_is_removed(visit, tmp_path):
     form.get_by_label("Text").fill(
         "The quokka census counted 4,711 animals on the island, rangers reported on Friday."
     )
-    page.locator("#paste").click()
-    expect(page.locator("#outcome")).to_contain_text("quokka-census.txt is added", timeout=30_000)
+    with lengthened(page):
+        page.locator("#paste").click()
+        added = page.locator("#outcome")
+        expect(added).to_contain_text("quokka-census.txt is added", timeout=30_000)
     expect(form.get_by_label("Text")).to_have_value("")
     find(page, "quokka")
     row = page.get_by_role("gridcell", name="Quokka census", exact=True)
@@ -275,8 +286,9 @@ def test_a_page_of_the_web_is_looked_at_before_it_is_added(visit, tmp_path):
         expect(page.locator("#seen")).to_contain_text("every ship must wait", timeout=30_000)
         expect(page.locator("#seen")).to_contain_text("2024-05-07")
         seen.picture("preview", tmp_path)
-        page.locator("#add-seen").click()
-        expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
+        with lengthened(page):
+            page.locator("#add-seen").click()
+            expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
         expect(page.locator("#preview")).not_to_be_visible()
         find(page, "whale")
         expect(page.locator("#table")).to_contain_text("near the harbour", timeout=30_000)
@@ -342,8 +354,9 @@ def test_a_folder_is_uploaded_without_its_hidden_files(visit, tmp_path):
     adding(page, "Upload")
     page.locator("#folder input[type=file]").set_input_files(tmp_path / "clips")
     expect(page.locator("#folder")).to_contain_text("otter")
-    page.locator("#upload").click()
-    expect(page.locator("#outcome")).to_contain_text("2 new", timeout=30_000)
+    with lengthened(page):
+        page.locator("#upload").click()
+        expect(page.locator("#outcome")).to_contain_text("2 new", timeout=30_000)
     find(page, "otter.md")
     expect(titles(page)).to_have_count(1)
 
@@ -387,15 +400,19 @@ def test_a_long_import_shows_how_far_it_is_and_is_stopped(visit, corpus, tmp_pat
 def test_a_list_of_articles_is_uploaded(visit):
     page = visit().page
     adding(page, "Upload")
-    lines = [{"_id": f"n{n}", "title": f"Newt {n}", "text": f"Newt {n} lives in pond {n}."} for n in range(30)]  # fmt: skip
+    lines = [
+        {"_id": f"n{n}", "title": f"Newt {n}", "text": f"Newt {n} lives in pond {n}."}
+        for n in range(30)
+    ]
     content = "".join(json.dumps(line) + "\n" for line in [*lines, {"_id": "x"}])
     page.locator("#files input[type=file]").set_input_files(
         {"name": "newts.jsonl", "mimeType": "application/x-ndjson", "buffer": content.encode()}
     )
     expect(page.locator("#files")).to_contain_text("newts")
-    page.locator("#upload").click()
     outcome = page.locator("#outcome")
-    expect(outcome).to_contain_text("30 new, 1 failed", timeout=60_000)
+    with lengthened(page):
+        page.locator("#upload").click()
+        expect(outcome).to_contain_text("30 new, 1 failed", timeout=60_000)
     expect(outcome).to_contain_text("newts.jsonl:31")
     choose(page, "Newt 7")
     expect(page.locator("#details")).to_contain_text("newts.jsonl#newts/n7.md")

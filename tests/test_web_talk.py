@@ -1,12 +1,11 @@
 """Talking in the page: follow-ups, the line that says what was searched for, a language model."""
 
-import shutil
 from threading import Event
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import BUNDLED
+from .conftest import copy_bundled
 from .llm_server import LLMServer, Reply
 from .test_asking import MAIN_QUESTION
 from .test_web import Visit, browser, serving  # noqa: F401 - a fixture
@@ -21,9 +20,8 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, service):
-    corpus = tmp_path_factory.mktemp("talk") / "articles"
-    shutil.copytree(BUNDLED, corpus, ignore=shutil.ignore_patterns(".assistant"))
+def server(tmp_path_factory, bundled_index, service):
+    corpus = copy_bundled(bundled_index, tmp_path_factory.mktemp("talk") / "articles")
     chosen = {"LLM": "openai-like", "LLM_MODEL": "scripted", "LLM_URL": service.url}
     with serving(corpus, **{f"ASSISTANT_{key}": value for key, value in chosen.items()}) as address:
         yield address
@@ -47,10 +45,11 @@ def test_prose_streams_its_citations_appear_and_its_sentences_are_judged(visit, 
     service.will(
         Reply(
             "Galuzin said that the EU mission is collecting intelligence ",
-            "against Russia and Azerbaijan. [1", go_on,
+            "against Russia and Azerbaijan. [1",
+            go_on,
             "] It has 4711 members. [1]",
         )
-    )  # fmt: skip
+    )
     say(visit, MAIN_QUESTION)
     answer = visit.page.locator("#chat .answer").last
     expect(answer).to_contain_text("against Russia and Azerbaijan.", timeout=60_000)
@@ -100,10 +99,12 @@ def test_an_answer_is_stopped(visit, service):
 @pytest.mark.parametrize(
     "reply, said",
     [
-        (Reply.error(429), "again"), (Reply.error(401), "key"), (Reply.error(404), "scripted"),
+        (Reply.error(429), "again"),
+        (Reply.error(401), "key"),
+        (Reply.error(404), "scripted"),
         (Reply.error(500), "scripted"),
     ],
-)  # fmt: skip
+)
 def test_when_the_model_fails_the_sentences_stand_in_and_say_so(visit, service, reply, said):
     service.otherwise = reply
     say(visit, MAIN_QUESTION)

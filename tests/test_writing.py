@@ -2,6 +2,7 @@
 
 import json
 import re
+from shutil import copytree
 
 import pytest
 
@@ -27,12 +28,11 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def writing(tmp_path_factory, service):
+def writing(tmp_path_factory, bundled_index, service):
     """The bundled articles with a language model."""
-    data = tmp_path_factory.mktemp("writing")
+    data = copytree(bundled_index, tmp_path_factory.mktemp("writing") / "data")
     chosen = {"llm": "openai-like", "llm_model": "scripted", "llm_url": service.url}
     with open_assistant(corpus=BUNDLED, data=data, **chosen) as assistant:
-        assistant.sync()
         yield assistant
 
 
@@ -91,11 +91,15 @@ def test_a_model_that_finds_no_answer_is_believed(writing, service):
 @pytest.mark.parametrize(
     "said, left, removed",
     [
-        (f"{PROSE} He called it “a nest of very clumsy spies”. [1]", PROSE, "A sentence was removed"),
+        (
+            f"{PROSE} He called it “a nest of very clumsy spies”. [1]",
+            PROSE,
+            "A sentence was removed",
+        ),
         (f"{PROSE} It costs nothing. [77]", PROSE, "A sentence was removed"),
     ],
     ids=["false quotation", "citation that there is not"],
-)  # fmt: skip
+)
 def test_fabrications_are_removed_and_the_answer_says_so(writing, service, said, left, removed):
     service.says(said)
     answer = writing.ask(MAIN_QUESTION)
@@ -123,10 +127,15 @@ def test_what_the_source_lacks_is_marked_with_the_reason(writing, service):
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply.error(401), Reply.error(429), Reply.error(404), Reply.error(503), Reply.error(400),
-        Reply(""), Reply(b"data: {broken\n\n"),
+        Reply.error(401),
+        Reply.error(429),
+        Reply.error(404),
+        Reply.error(503),
+        Reply.error(400),
+        Reply(""),
+        Reply(b"data: {broken\n\n"),
     ],
-)  # fmt: skip
+)
 def test_when_the_service_fails_the_sentences_answer(writing, service, reply):
     service.otherwise = reply
     answer = writing.ask(MAIN_QUESTION)
@@ -169,7 +178,7 @@ def test_a_question_that_leans_on_nothing_is_not_rewritten(writing, service):
 
 
 def test_the_command_prints_prose_as_it_grows_and_what_is_wrong_with_it(
-    service, tmp_path, monkeypatch, capsys
+    service, bundled_index, tmp_path, monkeypatch, capsys
 ):
     for key, value in {
         "LLM": "openai-like",
@@ -177,7 +186,8 @@ def test_the_command_prints_prose_as_it_grows_and_what_is_wrong_with_it(
         "LLM_URL": service.url,
     }.items():
         monkeypatch.setenv(f"ASSISTANT_{key}", value)
-    folder = ["--corpus", str(BUNDLED), "--data", str(tmp_path)]
+    data = copytree(bundled_index, tmp_path / "data")
+    folder = ["--corpus", str(BUNDLED), "--data", str(data)]
     main([*folder, "sync"], standalone_mode=False)
     service.says(f"{PROSE} It employs 4711 people. [1]")
     main([*folder, "ask", MAIN_QUESTION], standalone_mode=False)
@@ -237,16 +247,26 @@ def test_a_model_that_obeyed_can_neither_send_nor_link_anything(folder, service,
 @pytest.mark.parametrize(
     "mark, linked",
     [
-        ("[1]", [1]), ("[1][2]", [1, 2]), ("[1, 2]", [1, 2]), ("[1; 2]", [1, 2]),
-        ("[1-3]", [1, 2, 3]), ("[1–3]", [1, 2, 3]), ("[ 1 ]", [1]), ("[1, 3-4]", [1, 3]),
-        ("[7]", []), ("[12-14]", []), ("[sic]", []),
+        ("[1]", [1]),
+        ("[1][2]", [1, 2]),
+        ("[1, 2]", [1, 2]),
+        ("[1; 2]", [1, 2]),
+        ("[1-3]", [1, 2, 3]),
+        ("[1–3]", [1, 2, 3]),
+        ("[ 1 ]", [1]),
+        ("[1, 3-4]", [1, 3]),
+        ("[7]", []),
+        ("[12-14]", []),
+        ("[sic]", []),
     ],
-)  # fmt: skip
+)
 def test_each_number_of_a_citation_mark_is_a_link_as_verification_reads_it(mark, linked):
     citations = tuple(
-        Citation(n, f"{n}.md", "Budget", None, None, None, 0, 9, "It passed", 0, "It passed on Monday")
+        Citation(
+            n, f"{n}.md", "Budget", None, None, None, 0, 9, "It passed", 0, "It passed on Monday"
+        )
         for n in (1, 2, 3)
-    )  # fmt: skip
+    )
     text = f"The budget passed on Monday. {mark}"
     written = Generation("scripted", "", 0, 0)
     html = render.answer(Answer("?", "?", text, True, citations=citations, generation=written))
