@@ -4,16 +4,13 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 from assistant.errors import ArticleError, reason_of
-from assistant.schema import Article
-from assistant.sources.filing import Names
 from assistant.sources.formats import archive, docx, epub, html, pdf, records, rtf, text
 from assistant.sources.formats.archive import Input
-from assistant.sources.metadata import FiledArticle
+from assistant.sources.metadata import FiledArticle, Names
 
-_PARSERS: dict[str, Callable[[bytes, str], Article]] = {
+_PARSERS: dict[str, Callable[[bytes, str], FiledArticle]] = {
     "": text.parse_text,
     ".txt": text.parse_text,
     ".text": text.parse_text,
@@ -37,7 +34,7 @@ MANY = (*records.SUFFIXES, *(f"{suffix}.gz" for suffix in records.SUFFIXES), ".z
 """The endings of files that may hold many articles: `read_articles` reads them."""
 
 
-def read_article(path: Path, root: Path, *, max_bytes: int) -> Article:
+def read_article(path: Path, root: Path, *, max_bytes: int) -> FiledArticle:
     """The article in a file; its path, and without a URL its id, is relative to `root`.
 
     Raises:
@@ -84,7 +81,7 @@ def _unreadable(error: OSError, shown: str) -> ArticleError:
     return ArticleError(shown, reason_of(error), "allow reading the file and try again")
 
 
-def parse_article(content: bytes, path: str) -> Article:
+def parse_article(content: bytes, path: str) -> FiledArticle:
     """The article in the bytes of a file.
 
     Args:
@@ -167,7 +164,7 @@ def _read_one(source: Input, names: Names, max_bytes: int, *, inside: bool) -> F
         content = file.read(max_bytes + 1)
     _check_size(len(content), source.shown, max_bytes)
     try:
-        article = cast(FiledArticle, parse_article(content, source.name))  # see `make_article`
+        article = parse_article(content, source.name)
     except ArticleError as error:
         raise ArticleError(source.shown, error.problem, error.remedy) from error
     wanted = PurePosixPath(source.name).with_suffix("").as_posix()

@@ -38,6 +38,7 @@ _HARMLESS = 8 << 20
 
 _SIGNATURE = b"PK\x01\x02"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LOCKED = "is locked with a password"
 _BOMB = "unpacks to far more than an archive of articles would"
 _REMEDY = "unpack it yourself if you trust it, and add its files"
 
@@ -110,7 +111,7 @@ def package(content: bytes, path: str) -> zipfile.ZipFile:
     """
     if content.startswith(b"\xd0\xcf\x11\xe0"):  # how Office locks its documents
         if "EncryptedPackage".encode("utf-16-le") in content:
-            raise locked(path)
+            raise ArticleError(path, _LOCKED, "save it without its password")
         raise ArticleError(path, "is an old Office document", "save it as .docx")
     count_members((content,), path)
     archive = opened_zip(io.BytesIO(content), path)
@@ -137,11 +138,6 @@ def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
     if re.search(rb"<!\s*ENTITY", content.replace(b"\x00", b"")):  # in UTF-16, too
         raise ArticleError(path, "defines XML entities, as attacks do", "save it again")
     return content
-
-
-def locked(path: str) -> ArticleError:
-    """The error for a file that asks for a password."""
-    return ArticleError(path, "is locked with a password", "save it without its password")
 
 
 def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
@@ -191,7 +187,7 @@ def _problem(info: zipfile.ZipInfo) -> str:
     if _CONTROL.search(info.filename):
         return "has control characters in its name"
     if info.flag_bits & 0x1:
-        return "is locked with a password"
+        return _LOCKED
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link"
     return ""

@@ -6,9 +6,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean
 from assistant.sources.formats.archive import MAX_PART, package, part
-from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -37,11 +35,8 @@ def parse_docx(content: bytes, path: str) -> FiledArticle:
         elif text:
             blocks.append(text)
     blocks.extend(_footnotes(document))
-    text = clean("\n\n".join(blocks))
-    title = title or document.core_properties.title
-    if not title:
-        title, text = split_title(text)
-    return make_article(path, text, {"title": title})
+    facts = {"title": title or document.core_properties.title}
+    return make_article(path, "\n\n".join(blocks), facts, begins_with_title=True)
 
 
 def _open(content: bytes, path: str) -> Any:
@@ -58,9 +53,8 @@ def _open(content: bytes, path: str) -> Any:
         return docx.Document(io.BytesIO(content))
     except (OpcError, SyntaxError, BadZipFile, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise ArticleError(
-            path, f"is a damaged Word document ({reason})", "save it again in Word"
-        ) from error
+        problem = f"is a damaged Word document ({reason})"
+        raise ArticleError(path, problem, "save it again in Word") from error
 
 
 def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:

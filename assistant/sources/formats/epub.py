@@ -7,11 +7,10 @@ from urllib.parse import unquote
 from zipfile import ZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import find_date
-from assistant.sources.decoding import clean, decode
+from assistant.sources.decoding import decode
 from assistant.sources.formats.archive import package, part
 from assistant.sources.formats.elements import Element, parse_tree, parse_xml, text_blocks, text_of
-from assistant.sources.metadata import FiledArticle, canonical_url, make_article
+from assistant.sources.metadata import FiledArticle, absolute_url, find_date, make_article
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -42,7 +41,7 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
             length += sum(map(len, chapter))
             if length > MAX_TEXT:
                 raise ArticleError(path, "is longer than any book", "split it")
-    return make_article(path, clean("\n\n".join(blocks)), _facts(book, path))
+    return make_article(path, "\n\n".join(blocks), _facts(book))
 
 
 def _package_document(archive: ZipFile, path: str) -> tuple[str, Element]:
@@ -75,7 +74,7 @@ def _chapters(book: Element, folder: str) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
 
 
-def _facts(book: Element, path: str) -> dict[str, Any]:
+def _facts(book: Element) -> dict[str, Any]:
     def said(name: str) -> list[str]:
         return [text for element in _named(book, name) if (text := text_of(element))]
 
@@ -85,27 +84,14 @@ def _facts(book: Element, path: str) -> dict[str, Any]:
         "authors": said("creator"),
         "source": next(iter(said("publisher")), ""),
         "language": next(iter(said("language")), ""),
-        "published": next((d for e in dates if (d := _date(e.text))), None),
-        "url": next((url for text in said("source") if (url := _url(text, path))), ""),
+        "published": next(filter(None, (find_date((e.text or "")[:40]) for e in dates)), None),
+        "url": next(filter(None, (absolute_url(text, "") for text in said("source"))), None),
     }
 
 
 def _is_of_file(date: Element) -> bool:
     event = (str(value) for name, value in date.attrib.items() if str(name).endswith("event"))
     return next(event, "publication") not in ("publication", "original-publication", "issued")
-
-
-def _date(text: str | None) -> str | None:
-    """The full date in a text; a year alone does not count."""
-    found = find_date((text or "")[:40])
-    return None if found is None else found.isoformat()
-
-
-def _url(text: str, path: str) -> str | None:
-    try:
-        return canonical_url(text, path)
-    except ArticleError:
-        return None
 
 
 def _is_locked(encryption: bytes) -> bool:

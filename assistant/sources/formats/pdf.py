@@ -14,12 +14,9 @@ from statistics import median
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import head_date
 from assistant.sources.decoding import clean
-from assistant.sources.formats.archive import locked
 from assistant.sources.formats.pdf_layout import Block, Line, paragraphs
-from assistant.sources.formats.text import split_title
-from assistant.sources.metadata import FiledArticle, letters_of, make_article
+from assistant.sources.metadata import FiledArticle, head_date, letters_of, make_article
 
 MAX_PAGES = 2_000
 TIMEOUT = 60.0
@@ -31,6 +28,7 @@ MEMORY = 768 << 20
 _READER = Path(__file__).with_name("pdf_pages.py")
 _OCR = "run text recognition on it (ocrmypdf does) and add the result"
 _PROBLEMS = {
+    "locked": ("is locked with a password", "save it without its password"),
     "damaged": ("is a damaged PDF", "save or download it again"),
     "long": ("has {count:,} pages, more than {most:,}", "split it"),
     "text": ("holds more text than any book", "split it"),
@@ -60,9 +58,9 @@ def parse_pdf(content: bytes, path: str) -> FiledArticle:
     _require_text(pages, pictures, path)
     title, blocks = _split_title(paragraphs(pages), str(answer.get("title") or ""))
     text = clean("\n\n".join(block.text for block in blocks))
-    if not title and not head_date(text.partition("\n")[0]):
-        title, text = split_title(text)
-    return make_article(path, text, {"title": title, "unread": _unread(pictures)})
+    dated = head_date(text.partition("\n")[0]) is not None  # a date is no title
+    facts = {"title": title, "unread": _unread(pictures)}
+    return make_article(path, text, facts, begins_with_title=not dated)
 
 
 def _read_pages(content: bytes, path: str) -> dict[str, Any]:
@@ -82,8 +80,6 @@ def _read_pages(content: bytes, path: str) -> dict[str, Any]:
         answer = {}
     if not answer:  # PDFium ends its process if it gets no more memory
         answer = {"error": "memory" if done.returncode < 0 else "damaged"}
-    if answer.get("error") == "locked":
-        raise locked(path)
     if "error" in answer:
         problem, remedy = _PROBLEMS[answer["error"]]
         problem = problem.format(count=answer.get("count", 0), most=MAX_PAGES)

@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from assistant.errors import ArticleError
-from assistant.sources.dates import DateFrom, find_date, head_date, url_date
 from assistant.sources.formats.elements import Element, text_blocks, text_of
-from assistant.sources.metadata import canonical_url, letters_of
+from assistant.sources.metadata import (
+    DateFrom,
+    absolute_url,
+    find_date,
+    head_date,
+    letters_of,
+    url_date,
+)
 
 # The most reliable first.
 _DATES = """article:published_time article:published article.published og:article:published_time
@@ -46,7 +51,7 @@ _MOST_NODES = 2_000
 """Of a page's JSON-LD that are searched."""
 
 
-def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, Any]:
+def facts_of(tree: Element, document: Any, text: str) -> dict[str, Any]:
     """The facts of an article, as `make_article` takes them.
 
     Args:
@@ -55,7 +60,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
     """
     meta = _meta(tree)
     linked = _linked_data(tree)
-    url = _address(tree, meta, document.url, path)
+    url = _address(tree, meta, document.url)
     source = meta.get("og:site_name") or _name(linked.get("publisher")) or document.sitename
     if not source or re.match(r"copyright|©", source, re.IGNORECASE):
         source = document.hostname
@@ -68,7 +73,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
         "title": title,
         "source": source,
         "authors": _authors(document.author, [source, document.sitename]),
-        "published": published and published.isoformat(),
+        "published": published,
         "date_from": date_from,
         "language": _language(tree, meta, linked),
         "url": url,
@@ -130,19 +135,13 @@ def _name(value: Any) -> str:
     return _said(value.get("name") if isinstance(value, dict) else value)
 
 
-def _address(tree: Element, meta: dict[str, str], otherwise: str | None, path: str) -> str | None:
+def _address(tree: Element, meta: dict[str, str], otherwise: str | None) -> str | None:
     """The address that the page states, if it is a valid one."""
     base = meta.get("og:url") or otherwise or ""
     links = [link.get("href") or "" for link in tree.iter("link") if link.get("rel") == "canonical"]
-    for link in [*links, base]:
-        try:
-            found = canonical_url(urljoin(base, link.strip()), path)
-        except (ArticleError, ValueError):
-            continue
-        # The address of the whole site would be the id of all its pages.
-        if found and urlsplit(found).path != "/":
-            return found
-    return None
+    found = (absolute_url(link, base) for link in [*links, base])
+    # The address of the whole site would be the id of all its pages.
+    return next((url for url in found if url and urlsplit(url).path != "/"), None)
 
 
 def _site(url: str | None) -> str:

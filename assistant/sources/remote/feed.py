@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import find_date
 from assistant.sources.decoding import clean
 from assistant.sources.formats.elements import parse_tree, text_blocks
-from assistant.sources.metadata import MAX_TITLE, canonical_url
+from assistant.sources.metadata import MAX_TITLE, absolute_url, find_date
 from assistant.sources.remote.addresses import shown
 from assistant.sources.remote.kinds import parse_content_type, to_utf8
 from assistant.text.dates import EARLIEST_YEAR
@@ -159,10 +157,7 @@ def _entry(item: Any, base: str, *, atom: bool) -> Entry | None:
 def _address(link: str, base: str) -> str | None:
     """The absolute address of a link without tracking parameters; None if it is not valid."""
     link = link.strip().replace(" ", "%20")
-    try:
-        return canonical_url(urljoin(base, link), base) if link else None
-    except (ArticleError, ValueError):
-        return None
+    return absolute_url(link, base) if link else None
 
 
 def _published(told: str | None) -> str | None:
