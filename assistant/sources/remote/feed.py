@@ -1,6 +1,5 @@
 """RSS and Atom: what a feed lists, and which feeds a page names; the adapter of feedparser."""
 
-import codecs
 import io
 import re
 from dataclasses import dataclass
@@ -9,11 +8,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean
+from assistant.sources.decoding import UTF16_MARKS, charset_of, clean, to_utf8
 from assistant.sources.formats.elements import parse_tree, text_blocks
 from assistant.sources.metadata import MAX_TITLE, absolute_url, find_date
 from assistant.sources.remote.addresses import shown
-from assistant.sources.remote.kinds import parse_content_type, to_utf8
 from assistant.text.dates import EARLIEST_YEAR
 
 MAX_BYTES = 5 << 20
@@ -109,12 +107,11 @@ def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
 
 def _decoded(content: bytes) -> str:
     """The text without its XML declaration, which would decide on the encoding once more."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith(UTF16_MARKS):
         text = content.decode("utf-16", "replace")
     else:
         named = re.match(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", content[:400])
-        declared = f"text/xml; charset={named.group(1).decode() if named else ''}"
-        _, charset = parse_content_type(declared)
+        charset = charset_of(named[1].decode()) if named else None
         text = to_utf8(content, charset).decode("utf-8-sig", "replace")
     return re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -21,14 +20,12 @@ from typing import Any
 import httpcore2  # this module is itself imported on use: 50 ms
 
 from assistant.errors import ArticleError
-from assistant.sources.remote.addresses import BY_HAND, Target, check_addresses, is_public
+from assistant.sources.remote.addresses import BY_HAND, Target, check_addresses, is_ip
 
 AGENT = "news-assistant"
 """The name by which robots.txt files may speak of this program."""
 
 LATER = "try again later"
-
-_BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 class UnreachableError(ArticleError):
@@ -103,23 +100,39 @@ def request(
         UnreachableError: nothing answers.
         ArticleError: its addresses are refused, or its answer is broken, too large or too slow.
     """
+    headers = [
+        ("Host", target.authority),
+        ("User-Agent", f"{AGENT}/{version(AGENT)}"),
+        ("Accept", "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8"),
+        ("Accept-Encoding", "gzip"),
+        *condition.items(),
+    ]
+    address = httpcore2.URL(
+        scheme=target.scheme, host=target.host, port=target.port, target=target.path
+    )
     with _explained(target.url, limits.timeout):
         addresses = _look_up(target, limits)
-        check_addresses(
-            target,
-            addresses,
-            allow_private=limits.allow_private and not came_from_web,
-            allowed_before=limits.allow_private,
+        public = check_addresses(
+            target, addresses, allow_private=limits.allow_private, came_from_web=came_from_web
         )
-        return _exchange(target, addresses, condition, limits)
+        trust = limits.network.trust() if target.scheme == "https" else None
+        with (
+            httpcore2.ConnectionPool(trust, network_backend=_Checked(addresses, limits)) as pool,
+            pool.stream("GET", address, headers=headers) as response,
+        ):
+            given = {
+                _header(name).lower(): _header(value) for name, value in reversed(response.headers)
+            }
+            content = b""
+            if response.status == 200:
+                content = _body(response.iter_stream(), given, target.url, limits.max_bytes)
+            return Response(response.status, given, content, public)
 
 
 def _look_up(target: Target, limits: Limits) -> list[str]:
     """The addresses of a host. In a thread: a name server may take longer than the deadline."""
-    try:
-        return [str(ip_address(target.host))]
-    except ValueError:
-        pass
+    if is_ip(target.host):
+        return [target.host]
     results: SimpleQueue[Sequence[str] | OSError] = SimpleQueue()
 
     def resolve() -> None:
@@ -167,10 +180,10 @@ class _Deadline(httpcore2.NetworkStream):
         self._stream = stream
         self._limits = limits
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, *_: object, **__: object) -> bytes:
         return self._stream.read(max_bytes, self._limits.left)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, *_: object, **__: object) -> None:
         self._stream.write(buffer, self._limits.left)
 
     def close(self) -> None:
@@ -180,41 +193,14 @@ class _Deadline(httpcore2.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,
+        *_: object,
+        **__: object,
     ) -> "_Deadline":
         stream = self._stream.start_tls(ssl_context, server_hostname, self._limits.left)
         return _Deadline(stream, self._limits)
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
-
-
-def _exchange(
-    target: Target, addresses: Sequence[str], condition: Mapping[str, str], limits: Limits
-) -> Response:
-    headers = [
-        ("Host", target.authority),
-        ("User-Agent", f"{AGENT}/{version(AGENT)}"),
-        ("Accept", "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8"),
-        ("Accept-Encoding", "gzip"),
-        *condition.items(),
-    ]
-    address = httpcore2.URL(
-        scheme=target.scheme, host=target.host, port=target.port, target=target.path
-    )
-    trust = limits.network.trust() if target.scheme == "https" else None
-    with (
-        httpcore2.ConnectionPool(trust, network_backend=_Checked(addresses, limits)) as pool,
-        pool.stream("GET", address, headers=headers) as response,
-    ):
-        given: dict[str, str] = {}
-        for name, value in response.headers:
-            given.setdefault(name.decode("latin-1").lower(), _header(value))
-        content = b""
-        if response.status == 200:
-            content = _body(response.iter_stream(), given, target.url, limits.max_bytes)
-        public = all(is_public(ip_address(address)) for address in addresses)
-        return Response(response.status, given, content, public)
 
 
 def _header(value: bytes) -> str:
@@ -281,6 +267,12 @@ def _explained(url: str, timeout: float) -> Iterator[None]:
             problem, remedy = f"cannot prove that it is the site ({reason})", "check the address"
             raise ArticleError(url, problem, remedy) from error
         raise UnreachableError(url, problem, remedy) from error
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, *_BROKEN_GZIP) as error:
+    except (
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+    ) as error:
         reason = " ".join(str(error).split())[:120]
         raise ArticleError(url, f"gives an answer that is broken ({reason})", LATER) from error
