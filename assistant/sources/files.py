@@ -129,24 +129,19 @@ def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | Arti
     names = Names(path.name)
     try:
         _check_file(path, path.name)
-        if path.suffix.lower() == ".zip":
-            for member in archive.members(path):
-                if isinstance(member, ArticleError):
-                    yield member
-                else:
-                    yield from _read(member, names, max_bytes, inside=True)
-        else:
-            yield from _read(archive.file_input(path), names, max_bytes)
+        for source in archive.inputs(path):
+            if isinstance(source, ArticleError):
+                yield source
+            else:
+                yield from _read(source, names, max_bytes)
     except ArticleError as error:
         yield error
     except OSError as error:
         yield _unreadable(error, path.name)
 
 
-def _read(
-    source: Input, names: Names, max_bytes: int, *, inside: bool = False
-) -> Iterator[FiledArticle | ArticleError]:
-    """The articles in one file, on disk or in an archive (`inside`)."""
+def _read(source: Input, names: Names, max_bytes: int) -> Iterator[FiledArticle | ArticleError]:
+    """The articles in one file, on disk or in an archive."""
     suffix = PurePosixPath(source.name).suffix.lower()
     try:
         if suffix in records.SUFFIXES:
@@ -154,12 +149,12 @@ def _read(
         elif source.name.lower().endswith((".zip", ".gz", ".tar", ".7z", ".rar")):
             raise ArticleError(source.shown, "is an archive in an archive", "unpack it first")
         else:
-            yield _read_one(source, names, max_bytes, inside=inside)
+            yield _read_one(source, names, max_bytes)
     except ArticleError as error:
         yield error
 
 
-def _read_one(source: Input, names: Names, max_bytes: int, *, inside: bool) -> FiledArticle:
+def _read_one(source: Input, names: Names, max_bytes: int) -> FiledArticle:
     with source.open() as file:
         content = file.read(max_bytes + 1)
     _check_size(len(content), source.shown, max_bytes)
@@ -168,7 +163,7 @@ def _read_one(source: Input, names: Names, max_bytes: int, *, inside: bool) -> F
     except ArticleError as error:
         raise ArticleError(source.shown, error.problem, error.remedy) from error
     wanted = PurePosixPath(source.name).with_suffix("").as_posix()
-    path = names.path(wanted, article.title) if inside else f"{names.folder}.md"
+    path = names.path(wanted, article.title) if source.in_archive else f"{names.folder}.md"
     origin = "" if article.url else source.shown
     return replace(article, id=article.url or path, path=path, origin=origin)
 
@@ -180,10 +175,8 @@ def count_articles(path: Path) -> int:
     Empty lines, and line ends within a field of a table, count as well.
     """
     try:
-        if path.suffix.lower() == ".zip":
-            found = [member for member in archive.members(path) if isinstance(member, Input)]
-            return sum(map(_lines_in, found))
-        return _lines_in(archive.file_input(path))
+        found = (source for source in archive.inputs(path) if isinstance(source, Input))
+        return sum(map(_lines_in, found))
     except (ArticleError, OSError):
         return 1
 

@@ -69,8 +69,10 @@ def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:
             open_elements.pop()
         elif element.tag == f"{_W}p":
             yield element, _text(element)
-            boxes = (b for b in element.iter(f"{_W}txbxContent") if not _in_fallback(b))
-            open_elements.extend(iter(box) for box in boxes)
+            boxes = element.iter(f"{_W}txbxContent")
+            # What stands in for a box in older programs holds its text once more.
+            boxes = (box for box in boxes if next(box.iterancestors(_FALLBACK), None) is None)
+            open_elements.extend(map(iter, boxes))
         elif element.tag == f"{_W}tr":
             yield element, " | ".join(filter(None, map(_cell, element.iter(f"{_W}tc"))))
         elif element.tag not in _LEFT_OUT:
@@ -98,10 +100,6 @@ def _text(paragraph: Any) -> str:
             open_elements.append(iter(element))
     text = "".join(parts).strip()
     return f"– {text}" if numbered and text else text
-
-
-def _in_fallback(element: Any) -> bool:
-    return next(element.iterancestors(_FALLBACK), None) is not None
 
 
 def _style(document: Any, paragraph: Any) -> str:

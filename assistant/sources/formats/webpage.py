@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from html import unescape
+from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,7 +105,7 @@ def _linked_data(tree: Element) -> dict[str, Any]:
                 broken = broken or {"datePublished": next(iter(dates), "")}
     nodes = list(_linked_nodes(waiting))
     for kind in (_ARTICLES, _PAGES):
-        of_kind = [n for n in nodes if any(kind.fullmatch(str(k)) for k in _list(n.get("@type")))]
+        of_kind = [node for node in nodes if any(map(kind.fullmatch, _types(node)))]
         for node in sorted(of_kind, key=lambda node: "datePublished" not in node):
             return node | ({} if "datePublished" in node else broken)
     return broken
@@ -122,8 +123,9 @@ def _linked_nodes(waiting: list[Any]) -> Iterator[dict[str, Any]]:
             waiting.extend(node[key] for key in ("@graph", "mainEntity") if key in node)
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _types(node: dict[str, Any]) -> list[str]:
+    types = node.get("@type")
+    return list(map(str, types if isinstance(types, list) else [types]))
 
 
 def _said(value: Any) -> str:
@@ -229,12 +231,8 @@ def _stated_dates(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -
     yield from (meta[name] for name in _DATES if name in meta)
     for element in tree.iter("time", "span", "div", "p", "abbr"):
         if element.get("itemprop") == "datePublished" or element.get("pubdate") is not None:
-            yield (
-                element.get("datetime")
-                or element.get("content")
-                or element.get("title")
-                or text_of(element)
-            )
+            told = map(element.get, ("datetime", "content", "title"))
+            yield next(filter(None, told), None) or text_of(element)
 
 
 def _date_beside_headline(tree: Element, text: str) -> date | None:
@@ -246,11 +244,8 @@ def _date_beside_headline(tree: Element, text: str) -> date | None:
     first = next((n for n, block in enumerate(blocks) if letters_of(block) in headings), None)
     if first is None or not start:
         return None
-    between = []
-    for block in blocks[first + 1 : first + 1 + _MOST_BETWEEN]:
-        if letters_of(block[:200]).startswith(start):
-            break
-        between.append(block)
+    after = blocks[first + 1 : first + 1 + _MOST_BETWEEN]
+    between = list(takewhile(lambda block: not letters_of(block[:200]).startswith(start), after))
     for block in between:
         day = find_date(block) if len(block) <= _LONGEST_BY_LINE else None
         if day and len(block.split()) <= _MOST_WORDS and not _NOT_PUBLISHED.search(block):

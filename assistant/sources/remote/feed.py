@@ -48,7 +48,6 @@ class Feed:
     """The content of a feed."""
 
     title: str
-    url: str
     entries: tuple[Entry, ...]
     """Newest first if all have dates, else in the feed's order; each address once."""
     ttl: float | None = None
@@ -68,7 +67,7 @@ def _root(text: str) -> str:
         end = next((end for start, end in _PROLOGUE if text.startswith(start, at)), None)
         if end is None:
             found = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)").match(text, at)
-            return found.group(1).lower() if found else ""
+            return found[1].lower() if found else ""
         at = text.find(end, at)
         at = text.find("<", at) if at >= 0 else at
     return ""
@@ -101,8 +100,11 @@ def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
         entry = _entry(item, url, atom=atom)
         if entry is not None:
             entries.setdefault(entry.url, entry)
-    newest = _newest_first(tuple(entries.values()))[:limit]
-    return Feed(_plain(parsed.feed.get("title", ""))[:MAX_TITLE], url, newest, _ttl(parsed.feed))
+    listed = tuple(entries.values())
+    if all(entry.published for entry in listed):
+        listed = tuple(sorted(listed, key=lambda entry: entry.published or "", reverse=True))
+    title = _plain(parsed.feed.get("title", ""))[:MAX_TITLE]
+    return Feed(title, listed[:limit], _ttl(parsed.feed))
 
 
 def _decoded(content: bytes) -> str:
@@ -131,9 +133,8 @@ def _parsed(text: str, url: str) -> Any:
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # It has no error of its own; random tags and numbers make it raise these.
-        raise ArticleError(
-            shown(url), "is a feed too broken to be read", "add its articles one by one"
-        ) from error
+        problem = "is a feed too broken to be read"
+        raise ArticleError(shown(url), problem, "add its articles one by one") from error
 
 
 def _entry(item: Any, base: str, *, atom: bool) -> Entry | None:
@@ -172,12 +173,6 @@ def _published(told: str | None) -> str | None:
         return moment.isoformat() if moment.time() != datetime.min.time() else str(moment.date())
     day = find_date(told)
     return str(day) if day else None
-
-
-def _newest_first(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    if not all(entry.published for entry in entries):
-        return entries
-    return tuple(sorted(entries, key=lambda entry: entry.published or "", reverse=True))
 
 
 def _plain(markup: str | None, kind: str = "text/html") -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
 
 import httpcore2  # this module is itself imported on use: 50 ms
 
@@ -214,41 +213,22 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], url: str, max_byt
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise ArticleError(url, f"is packed as {coding[:40]}, which was not asked for", BY_HAND)
-    wire = _Wire(iter(chunks), url, max_bytes)
+    most = f"{max_bytes / (1 << 20):.3g} MB"
+    excess = ArticleError(url, f"has more than {most}", "raise max_file_mb")
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > max_bytes:
-        raise wire.excess
-    packed = coding.endswith("gzip")
-    stream = io.BufferedReader(wire)
-    content = (gzip.GzipFile(fileobj=stream) if packed else stream).read(max_bytes + 1)
+        raise excess
+    received = bytearray()
+    for chunk in chunks:
+        received += chunk
+        if len(received) > max_bytes:
+            raise excess
+    if not coding.endswith("gzip"):
+        return bytes(received)
+    content = gzip.GzipFile(fileobj=io.BytesIO(received)).read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise wire.excess
+        raise excess
     return content
-
-
-class _Wire(io.RawIOBase):
-    """The bytes of a body as they arrive, up to the limit."""
-
-    def __init__(self, chunks: Iterator[bytes], url: str, max_bytes: int) -> None:
-        self._chunks = chunks
-        self._chunk = b""
-        self._left = max_bytes
-        most = f"{max_bytes / (1 << 20):.3g} MB"
-        self.excess = ArticleError(url, f"has more than {most}", "raise max_file_mb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._chunk:
-            self._chunk = next(self._chunks, b"")
-            self._left -= len(self._chunk)
-            if self._left < 0:
-                raise self.excess
-        taken = self._chunk[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._chunk = self._chunk[len(taken) :]
-        return len(taken)
 
 
 @contextmanager
