@@ -13,7 +13,7 @@ from assistant.errors import ArticleError
 
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     *((mark, "utf-16") for mark in UTF16_MARKS),
@@ -48,9 +48,7 @@ _AS_BROWSERS = {
     "euc_kr": "cp949",
 }
 # Codecs of Python only, which are slow or do something else; and UTF-7, a way to smuggle markup.
-_NO_CHARSETS = frozenset(
-    ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
-)
+_NO_CHARSETS = "idna punycode unicode_escape raw_unicode_escape undefined utf-7".split()
 _SEEM_UTF8 = ("utf-16", "utf-32", "iso2022", "hz")
 """Charsets whose bytes can be valid UTF-8 by accident."""
 
@@ -74,25 +72,15 @@ def decode(content: bytes, path: str) -> str:
             raise ArticleError(path, f"is {kind}, not text", remedy)
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            # The other codecs remove the mark themselves.
-            return clean(content.removeprefix(codecs.BOM_UTF8).decode(encoding, "replace"))
+            return clean(content.decode(encoding, "replace"))
     if b"\x00" in content:
         raise ArticleError(path, "is a binary file, not text", "save its text as .txt or .md")
-    for encoding in ("utf-8", _declared_encoding(content)):
+    found = _DECLARED.search(content[:4096])
+    declared = found and _as_browsers((found[1] or found[2]).decode("ascii"))
+    for encoding in filter(None, ("utf-8", declared)):
         with suppress(UnicodeError, LookupError):  # LookupError: some codecs do not decode to text
             return clean(content.decode(encoding))
     return clean(str(_guess(content, path)))
-
-
-def _declared_encoding(content: bytes) -> str:
-    found = _DECLARED.search(content[:4096])
-    if found is None:
-        return "utf-8"
-    try:
-        codec = codecs.lookup((found[1] or found[2]).decode("ascii")).name
-    except LookupError:
-        return "utf-8"
-    return _AS_BROWSERS.get(codec, codec)
 
 
 def _guess(content: bytes, path: str) -> CharsetMatch:
@@ -116,7 +104,7 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
         sample = piece = file.read(_SAMPLE)
         for mark, encoding in _MARKS:
             if sample.startswith(mark):
-                return "utf-8-sig" if encoding == "utf-8" else encoding, False
+                return encoding, False
         with suppress(UnicodeDecodeError):
             while piece:
                 decoder.decode(piece)
@@ -128,12 +116,18 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
 
 
 def charset_of(name: str) -> str | None:
-    """Python's name of the charset that browsers take a declared one for; None for no charset."""
+    """The encoding of text from a site that declares this charset; None if it declares none."""
+    codec = _as_browsers(name)
+    return None if codec in _NO_CHARSETS else codec
+
+
+def _as_browsers(name: str) -> str | None:
+    """Python's name of the encoding that browsers take a declared one for; None for none."""
     try:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         return None
-    return None if codec in _NO_CHARSETS else _AS_BROWSERS.get(codec, codec)
+    return _AS_BROWSERS.get(codec, codec)
 
 
 def to_utf8(content: bytes, charset: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -51,34 +52,32 @@ def read_content(path: Path, root: Path, *, max_bytes: int) -> bytes:
         ArticleError: it cannot be read, or is too large.
     """
     shown = path.relative_to(root).as_posix()
-    try:
-        _check_file(path, shown)
+    with _readable(path, shown):
         _check_size(path.stat().st_size, shown, max_bytes)
         return path.read_bytes()
+
+
+@contextmanager
+def _readable(path: Path, shown: str) -> Iterator[None]:
+    """Translates the errors of reading a file into ours."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ArticleError(shown, "is a folder", "name the files in it")
+        if not stat.S_ISREG(mode):  # reading a pipe would block forever
+            raise ArticleError(shown, "is not a file", "remove it from the corpus folder")
+        yield
+    except FileNotFoundError as error:
+        raise ArticleError(shown, "there is no such file", "check the name") from error
     except OSError as error:
-        raise _unreadable(error, shown) from error
-
-
-def _check_file(path: Path, shown: str) -> None:
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise ArticleError(shown, "is a folder", "name the files in it")
-    if not stat.S_ISREG(mode):  # reading a pipe would block forever
-        raise ArticleError(shown, "is not a file", "remove it from the corpus folder")
+        remedy = "allow reading the file and try again"
+        raise ArticleError(shown, reason_of(error), remedy) from error
 
 
 def _check_size(size: int, shown: str, max_bytes: int) -> None:
     if size > max_bytes:
-        has, most = size / (1 << 20), max_bytes >> 20
-        raise ArticleError(
-            shown, f"has {has:.0f} MB, more than {most}", "split it, or raise max_file_mb"
-        )
-
-
-def _unreadable(error: OSError, shown: str) -> ArticleError:
-    if isinstance(error, FileNotFoundError):
-        return ArticleError(shown, "there is no such file", "check the name")
-    return ArticleError(shown, reason_of(error), "allow reading the file and try again")
+        problem = f"has {size / (1 << 20):.0f} MB, more than {max_bytes >> 20}"
+        raise ArticleError(shown, problem, "split it, or raise max_file_mb")
 
 
 def parse_article(content: bytes, path: str) -> FiledArticle:
@@ -128,16 +127,14 @@ def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | Arti
     """
     names = Names(path.name)
     try:
-        _check_file(path, path.name)
-        for source in archive.inputs(path):
-            if isinstance(source, ArticleError):
-                yield source
-            else:
-                yield from _read(source, names, max_bytes)
+        with _readable(path, path.name):
+            for source in archive.inputs(path):
+                if isinstance(source, ArticleError):
+                    yield source
+                else:
+                    yield from _read(source, names, max_bytes)
     except ArticleError as error:
         yield error
-    except OSError as error:
-        yield _unreadable(error, path.name)
 
 
 def _read(source: Input, names: Names, max_bytes: int) -> Iterator[FiledArticle | ArticleError]:

@@ -92,17 +92,9 @@ def _escape(match: re.Match[str]) -> str:
 
 def _keep_spaces(line: str) -> str:
     """The line with the spaces at its ends as entities, which Markdown does not drop."""
-    bare = line.strip()
-    start = line[: len(line) - len(line.lstrip())]
-    end = line[len(start) + len(bare) :]
-    return _entities(start) + bare + _entities(end)
-
-
-def _entities(spaces: str) -> str:
-    return "".join(f"&#{ord(space)};" for space in spaces)
-
-
-# ---- corrections ----------------------------------------------------------------------------
+    start, end = len(line) - len(line.lstrip()), len(line.rstrip())
+    signs = (c if start <= n < end else f"&#{ord(c)};" for n, c in enumerate(line))
+    return "".join(signs)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def make_article(
     Raises:
         ArticleError: the date or the URL is not valid.
     """
-    url = canonical_url(_string(facts.get("url")), path)
+    url, language = canonical_url(_string(facts.get("url")), path), facts.get("language")
     text, title = clean(text), facts.get("title")
     if begins_with_title and not title:
         title, text = split_title(text)
@@ -112,7 +112,8 @@ def make_article(
         source=_string(facts.get("source")) or None,
         authors=_names(facts.get("authors")),
         published=published,
-        language=_language(facts.get("language")),
+        # In YAML, the code of Norwegian means false.
+        language="no" if language is False else code_of(_string(language)),
         path=path,
         origin=_string(facts.get("origin")),
         date_from=date_from,
@@ -139,15 +140,9 @@ def _string(value: object) -> str:
     return "" if value is None else " ".join(clean(str(value)).split())
 
 
-def _language(value: object) -> str | None:
-    # In YAML, the code of Norwegian means false.
-    return "no" if value is False else code_of(_string(value))
-
-
 def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, list | tuple):
-        return tuple(filter(None, map(_string, value)))
-    return tuple(filter(None, (name.strip() for name in _string(value).split(","))))
+    names = value if isinstance(value, list | tuple) else _string(value).split(",")
+    return tuple(filter(None, map(_string, names)))
 
 
 # ---- titles, and names of files -------------------------------------------------------------

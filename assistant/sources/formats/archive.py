@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from assistant.errors import ArticleError
 
@@ -127,12 +127,8 @@ def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
 
 
 def _opened_zip(file: BinaryIO, path: str) -> zipfile.ZipFile:
-    """An open ZIP that is not a bomb by the sizes that it states.
-
-    Raises:
-        ArticleError: it is damaged, has more than `MAX_MEMBERS`, or unpacks to too much.
-    """
-    # Counted before the list of members fills the memory; its length as stated may be wrong.
+    """An open ZIP; refused if it is damaged, or a bomb by the sizes that it states."""
+    # Members are counted before their list fills the memory: its length as stated may be wrong.
     count = 0
     while piece := file.read(1 << 20):
         count += piece.count(_SIGNATURE)
@@ -177,21 +173,17 @@ def _is_skipped(name: str) -> bool:
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> BinaryIO:
     try:
-        return _bounded(archive.open(info), shown, info.compress_size)
+        return io.BufferedReader(_Bounded(archive.open(info), shown, info.compress_size))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise ArticleError(shown, f"is damaged ({_reason(error)})", "pack it again") from error
 
 
 def _open_gzip(path: Path, packed: int) -> BinaryIO:
-    return _bounded(gzip.open(path), path.name, packed)
+    return io.BufferedReader(_Bounded(gzip.open(path), path.name, packed))
 
 
 def _is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > _HARMLESS and unpacked > MAX_RATIO * packed
-
-
-def _bounded(file: Any, shown: str, packed: int) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Bounded(file, shown, packed)))
 
 
 class _Bounded(io.RawIOBase):

@@ -74,13 +74,11 @@ def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:
             boxes = (box for box in boxes if next(box.iterancestors(_FALLBACK), None) is None)
             open_elements.extend(map(iter, boxes))
         elif element.tag == f"{_W}tr":
-            yield element, " | ".join(filter(None, map(_cell, element.iter(f"{_W}tc"))))
+            cells = (cell.iter(f"{_W}p") for cell in element.iter(f"{_W}tc"))
+            texts = (" ".join(filter(None, map(_text, cell))) for cell in cells)
+            yield element, " | ".join(filter(None, texts))
         elif element.tag not in _LEFT_OUT:
             open_elements.append(iter(element))
-
-
-def _cell(cell: Any) -> str:
-    return " ".join(filter(None, (_text(p).strip() for p in cell.iter(f"{_W}p"))))
 
 
 def _text(paragraph: Any) -> str:

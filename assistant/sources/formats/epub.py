@@ -1,10 +1,12 @@
-"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML."""
+"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML.
+
+Elements are found in any namespace: not all books use the right one.
+"""
 
 import posixpath
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
-from zipfile import ZipFile
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import decode
@@ -31,7 +33,10 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
     with package(content, path) as archive:
         if _ENCRYPTION in archive.namelist() and _is_locked(part(archive, _ENCRYPTION, path)):
             raise ArticleError(path, "is locked (DRM)", "use a copy without it")
-        where, book = _package_document(archive, path)
+        container = _xml(part(archive, _CONTAINER, path), path)
+        found = next(container.iter("{*}rootfile"), None)
+        where = unquote(found.get("full-path") or "") if found is not None else ""
+        book = _xml(part(archive, where, path), path)
         blocks: list[str] = []
         length = 0
         for name in dict.fromkeys(_chapters(book, posixpath.dirname(where))):
@@ -44,29 +49,18 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
     return make_article(path, "\n\n".join(blocks), _facts(book))
 
 
-def _package_document(archive: ZipFile, path: str) -> tuple[str, Element]:
-    container = _xml(part(archive, _CONTAINER, path), path)
-    found = next(_named(container, "rootfile"), None)
-    where = unquote(found.get("full-path") or "") if found is not None else ""
-    return where, _xml(part(archive, where, path), path)
-
-
 def _xml(content: bytes, path: str) -> Element:
     try:
         return parse_xml(content)
-    except ValueError as error:
-        raise ArticleError(path, f"is a damaged book ({error})", "save it again") from error
-
-
-def _named(element: Element, name: str) -> Iterator[Any]:
-    """The elements of this name in any namespace: not all books use the right one."""
-    yield from element.iter(f"{{*}}{name}")
+    except SyntaxError as error:
+        reason = " ".join(str(error).split())[:80]
+        raise ArticleError(path, f"is a damaged book ({reason})", "save it again") from error
 
 
 def _chapters(book: Element, folder: str) -> Iterator[str]:
     """The names of the chapters in the archive, in reading order, without the contents page."""
-    items: dict[str, Any] = {item.get("id") or "": item for item in _named(book, "item")}
-    for reference in _named(book, "itemref"):
+    items: dict[str, Any] = {item.get("id") or "": item for item in book.iter("{*}item")}
+    for reference in book.iter("{*}itemref"):
         item = items.get(reference.get("idref") or "")
         if item is None or "nav" in (item.get("properties") or "").split():
             continue
@@ -76,9 +70,9 @@ def _chapters(book: Element, folder: str) -> Iterator[str]:
 
 def _facts(book: Element) -> dict[str, Any]:
     def said(name: str) -> list[str]:
-        return [text for element in _named(book, name) if (text := text_of(element))]
+        return [text for element in book.iter(f"{{*}}{name}") if (text := text_of(element))]
 
-    dates = [e for e in _named(book, "date") if not _is_of_file(e)]
+    dates = [e for e in book.iter("{*}date") if not _is_of_file(e)]
     return {
         "title": next(iter(said("title")), ""),
         "authors": said("creator"),

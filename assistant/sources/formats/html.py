@@ -1,7 +1,4 @@
-"""Web pages; the adapter of trafilatura, which finds the article in the page.
-
-Its facts are found by `assistant.sources.formats.webpage`.
-"""
+"""Web pages: the text of the article, whose facts `webpage` finds; the adapter of trafilatura."""
 
 import logging
 import re
@@ -68,7 +65,11 @@ def parse_html(content: bytes, path: str) -> FiledArticle:
 
 def _require_size(page: str, path: str) -> None:
     """Refuses pages that would take minutes to parse; no outlet makes such pages."""
-    of_one, of_all = _attributes(page)
+    tags = _TAG.findall(page)
+    long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
+    # Upper bounds, each word of a tag taken for an attribute.
+    of_one = max((len(tag.split()) for tag in long), default=0)
+    of_all = sum(len(tag.split()) for tag in tags)
     for has, most, what in (
         (len(page), MAX_PAGE, "characters"),
         (page.count("<"), MAX_TAGS, "tags"),
@@ -78,13 +79,6 @@ def _require_size(page: str, path: str) -> None:
         if has > most:
             problem = f"is a page with {has:,} {what}, more than {most:,}"
             raise ArticleError(path, problem, _REMEDY)
-
-
-def _attributes(page: str) -> tuple[int, int]:
-    """Upper bounds on the attributes of the largest tag, if it is large, and of all tags."""
-    tags = _TAG.findall(page)
-    long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
-    return max((len(tag.split()) for tag in long), default=0), sum(len(t.split()) for t in tags)
 
 
 def _extract(page: str, *, precise: bool) -> Any:

@@ -1,8 +1,4 @@
-"""PDF files.
-
-`pdf_pages` reads the file in a process of its own, with a limit on memory and time. What comes back
-are runs of letters with their places, of which `pdf_layout` makes paragraphs.
-"""
+"""PDF files: `pdf_pages` reads them in a process of its own, `pdf_layout` makes paragraphs."""
 
 import json
 import re
@@ -49,12 +45,9 @@ def parse_pdf(content: bytes, path: str) -> FiledArticle:
         ArticleError: it is locked, damaged, too long or too slow to read, or a scan without text.
     """
     answer = _read_pages(content, path)
-    pages = [
-        [_line(number, run) for run in page["runs"]] for number, page in enumerate(answer["pages"])
-    ]
-    pictures = [
-        n for n, page in enumerate(answer["pages"], start=1) if page["drawn"] and not page["runs"]
-    ]
+    read = answer["pages"]
+    pages = [[_line(number, run) for run in page["runs"]] for number, page in enumerate(read)]
+    pictures = [n for n, page in enumerate(read, start=1) if page["drawn"] and not page["runs"]]
     _require_text(pages, pictures, path)
     title, blocks = _split_title(paragraphs(pages), str(answer.get("title") or ""))
     text = clean("\n\n".join(block.text for block in blocks))

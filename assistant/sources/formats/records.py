@@ -15,13 +15,7 @@ from typing import Any
 from assistant.errors import ArticleError
 from assistant.sources.decoding import clean, encoding_of
 from assistant.sources.formats.archive import Input
-from assistant.sources.metadata import (
-    FiledArticle,
-    Names,
-    make_article,
-    split_title,
-    title_of_path,
-)
+from assistant.sources.metadata import FiledArticle, Names, make_article, split_title, title_of_path
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
 """The endings of files that are lists."""
@@ -43,17 +37,16 @@ MAX_HEADER = 100_000
 
 _DELIMITERS = ",;\t|"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
-_Read = Iterator[tuple[int, dict[str, Any]] | ArticleError]
+_Lines = Iterator[str | ArticleError]
+_Records = Iterator[tuple[int, dict[str, Any]] | ArticleError]
 """The records of a list with the numbers of their lines, and an error for each bad line."""
 
 
 def read_records(
     source: Input, names: Names, *, max_bytes: int
 ) -> Iterator[FiledArticle | ArticleError]:
-    """The articles of a list, each with a path for its file, and an error for each bad line.
-
-    Args:
-        max_bytes: longest record, in characters.
+    """The articles of a list, each with a path for its file, and an error for each bad line: one
+    with more than `max_bytes` characters, among others.
 
     Raises:
         ArticleError: the list cannot be read, or no further.
@@ -104,7 +97,7 @@ def _known(record: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _lines(text: io.TextIOBase, shown: str, longest: int) -> Iterator[str | ArticleError]:
+def _lines(text: io.TextIOBase, shown: str, longest: int) -> _Lines:
     """The lines; instead of one that is too long, which is not kept in memory, an error."""
     number = 0
     while line := text.readline(longest):
@@ -118,7 +111,7 @@ def _lines(text: io.TextIOBase, shown: str, longest: int) -> Iterator[str | Arti
         yield ArticleError(f"{shown}:{number}", f"is longer than {most}", "raise max_file_mb")
 
 
-def _json_records(lines: Iterator[str | ArticleError], shown: str) -> _Read:
+def _json_records(lines: _Lines, shown: str) -> _Records:
     for number, line in enumerate(lines, start=1):
         if isinstance(line, ArticleError):
             yield line
@@ -137,7 +130,7 @@ def _json_records(lines: Iterator[str | ArticleError], shown: str) -> _Read:
                 yield ArticleError(f"{shown}:{number}", problem, remedy)
 
 
-def _csv_records(lines: Iterator[str | ArticleError], shown: str, longest: int) -> _Read:
+def _csv_records(lines: _Lines, shown: str, longest: int) -> _Records:
     # The limit is the process's own; it is never lowered, since other threads may be reading.
     csv.field_size_limit(max(csv.field_size_limit(), longest))
     number = 0

@@ -5,13 +5,12 @@ line: ruamel.yaml keeps comments, but respells the other keys and drops the comm
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from assistant.errors import ArticleError
 from assistant.sources.decoding import clean, decode
@@ -31,6 +30,7 @@ _LABELS = frozenset(("categories", "category", "tags", "topics", "filed under", 
 """Lines after which the next line is a label, not text."""
 
 _MAX_LABEL_WORDS = 8
+_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
 
 # Before the first --- may stand what `clean` takes away: a byte order mark and empty lines.
 _BLOCK = re.compile(
@@ -113,7 +113,7 @@ def _plain_blocks(markdown: str) -> list[tuple[str, str]]:
         elif token.type.endswith("_open"):
             kind = token.tag
         elif token.type == "inline":
-            text = _plain_inline(token.children or ())
+            text = "".join(_BREAKS.get(part.type, part.content) for part in token.children or ())
             if row is not None:
                 row.append(text)
             else:
@@ -122,12 +122,6 @@ def _plain_blocks(markdown: str) -> list[tuple[str, str]]:
         elif token.type in ("fence", "code_block"):
             blocks.append(("code", token.content.rstrip("\n")))
     return blocks
-
-
-def _plain_inline(tokens: Sequence[Token]) -> str:
-    breaks = {"softbreak": " ", "hardbreak": "\n"}
-    # The content of marks of emphasis and links is empty.
-    return "".join(breaks.get(token.type, token.content) for token in tokens)
 
 
 # ---- front matter ---------------------------------------------------------------------------
@@ -185,22 +179,17 @@ def change_front_matter(text: str, changes: Mapping[str, Any], path: str) -> str
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         return mark + write_front_matter(wanted) + text.removeprefix(mark) if wanted else text
     end = "\r\n" if "\r\n" in found[0] else "\n"
+    before, after = text[: found.start(1)], text[found.end(1) :]
     block = _change_lines(found[1], changes, end)
-    if block is None or not _says(block, wanted):
-        block = _dump(wanted).replace("\n", end)
-    return text[: found.start(1)] + block + text[found.end(1) :]
+    with suppress(ArticleError):
+        if block is not None and _given(_facts(block, path)) == wanted:
+            return before + block + after
+    return before + _dump(wanted).replace("\n", end) + after
 
 
 def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that have a value."""
     return {key: value for key, value in facts.items() if value not in (None, "", [])}
-
-
-def _says(block: str, wanted: dict[str, Any]) -> bool:
-    try:
-        return _given(_facts(block, "")) == wanted
-    except ArticleError:
-        return False
 
 
 def _change_lines(block: str, changes: Mapping[str, Any], end: str) -> str | None:

@@ -105,9 +105,8 @@ def _linked_data(tree: Element) -> dict[str, Any]:
                 broken = broken or {"datePublished": next(iter(dates), "")}
     nodes = list(_linked_nodes(waiting))
     for kind in (_ARTICLES, _PAGES):
-        of_kind = [node for node in nodes if any(map(kind.fullmatch, _types(node)))]
-        for node in sorted(of_kind, key=lambda node: "datePublished" not in node):
-            return node | ({} if "datePublished" in node else broken)
+        if of_kind := [node for node in nodes if any(map(kind.fullmatch, _types(node)))]:
+            return broken | min(of_kind, key=lambda node: "datePublished" not in node)
     return broken
 
 
@@ -204,9 +203,6 @@ def _language(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -> st
     return next((code[1].lower() for code in codes if code), "")
 
 
-# ---- the date -------------------------------------------------------------------------------
-
-
 def _published(
     tree: Element, meta: dict[str, str], linked: dict[str, Any], url: str | None, text: str
 ) -> tuple[date | None, DateFrom | None]:
@@ -217,8 +213,8 @@ def _published(
             continue
         # Metadata often give the time in UTC, and the address the outlet's own day.
         utc = re.search(r"\dT\d.*(?:Z|\+00:?00)$", said.strip())
-        if utc and in_url is not None and abs(in_url - day) == timedelta(days=1):
-            return in_url, "url"
+        if utc and in_url and abs(in_url - day) == timedelta(days=1):
+            break
         return day, "metadata"
     if in_url is not None:
         return in_url, "url"

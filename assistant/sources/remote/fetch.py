@@ -177,6 +177,8 @@ def fetch(
 def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> Fetched:
     headers = response.headers
     not_modified = response.status == 304
+    control = headers.get("cache-control", "").lower()
+    max_age = re.search(r"(?:^|[\s,])max-age=\"?(\d{1,9})", control)
     content_type, charset = _content_type(headers.get("content-type", ""))
     suffix = "" if not_modified else _suffix_of(content_type, charset, response.content, final_url)
     return Fetched(
@@ -188,7 +190,7 @@ def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> 
         charset=charset,
         etag=_remembered(headers.get("etag")),
         last_modified=_remembered(headers.get("last-modified")),
-        max_age=_max_age(headers.get("cache-control", "")),
+        max_age=max_age and float(max_age[1]),
         not_modified=not_modified,
         private=private,
     )
@@ -197,11 +199,6 @@ def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> 
 def _remembered(value: str | None) -> str | None:
     """A header to send back with the next request, unless it is too long."""
     return value if value and len(value) <= 500 and value.isascii() else None
-
-
-def _max_age(cache_control: str) -> float | None:
-    found = re.search(r"(?:^|[\s,])max-age=\"?(\d{1,9})", cache_control.lower())
-    return float(found[1]) if found else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -245,12 +242,7 @@ def _content_type(header: str) -> tuple[str, str | None]:
 
 
 def _suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> str:
-    """The ending of a file with this content, whatever the site calls it.
-
-    Args:
-        declared: the type that the site declares; "" if it does not.
-        charset: the charset that the site declares.
-        url: its address; the ending of its path tells kinds of plain text apart.
+    """The ending of a file with this content, whatever the site declares.
 
     Raises:
         ArticleError: it is of a kind that is not supported.
@@ -280,13 +272,10 @@ def _sniff(content: bytes, charset: str | None) -> str | None:
         if b"application/epub+zip" in content[:200]:
             return ".epub"
         return ".docx" if b"word/document.xml" in content else ".zip"
-    start = _start(content[:2048], charset)
-    return next(suffix for pattern, suffix in _STARTS if re.match(pattern, start, re.DOTALL))
-
-
-def _start(head: bytes, charset: str | None) -> str:
+    head = content[:2048]
     if head.startswith(UTF16_MARKS):
         charset = "utf-16"
     elif charset is None or not charset.startswith(("utf-16", "utf-32")):
         charset = "latin-1"  # enough to see tags
-    return head.removeprefix(codecs.BOM_UTF8).decode(charset, "ignore").lstrip().lower()
+    start = head.removeprefix(codecs.BOM_UTF8).decode(charset, "ignore").lstrip().lower()
+    return next(suffix for pattern, suffix in _STARTS if re.match(pattern, start, re.DOTALL))

@@ -1,7 +1,4 @@
-"""Asking sites as a program should: robots.txt, pauses, and what is new in a feed when it is due.
-
-The adapter of protego.
-"""
+"""Sites and feeds asked no more than they wish, and what is new there; the adapter of protego."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -90,22 +87,20 @@ class Politeness:
             self._free[host] = self._clock() + pause
 
     def _rules(self, site: str, host: str) -> "Protego | ArticleError":
-        rules = self._robots.get(site)
-        if rules is None:
-            rules = self._robots[site] = self._read_rules(site, host)
-        return rules
-
-    def _read_rules(self, site: str, host: str) -> "Protego | ArticleError":
         from protego import Protego
 
-        try:
-            content = self._ask(f"{site}/robots.txt", host, 0.0).utf8()
-        except StatusError as error:
-            is_there = error.status == 429 or not 400 <= error.status < 500
-            return error if is_there else Protego.parse("")
-        except ArticleError as error:
-            return error
-        return Protego.parse(content.decode("utf-8-sig", "replace"))
+        rules = self._robots.get(site)
+        if rules is None:
+            try:
+                content = self._ask(f"{site}/robots.txt", host, 0.0).utf8()
+                rules = Protego.parse(content.decode("utf-8-sig", "replace"))
+            except StatusError as error:
+                is_there = error.status == 429 or not 400 <= error.status < 500
+                rules = error if is_there else Protego.parse("")
+            except ArticleError as error:
+                rules = error
+            self._robots[site] = rules
+        return rules
 
 
 def _until(_: str, rules: object, now: float) -> float:
@@ -115,9 +110,6 @@ def _until(_: str, rules: object, now: float) -> float:
     if isinstance(rules, UnreachableError):
         return now
     return now + (3600.0 if isinstance(rules, ArticleError) else _DAY)
-
-
-# ---- feeds ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -154,8 +146,6 @@ def poll(
     described by `Poll.problem`.
 
     Args:
-        polite: asks the feed's site.
-        clock: seconds since the epoch.
         every: least seconds between two requests.
     """
     if state.gone or clock() < state.next_time:

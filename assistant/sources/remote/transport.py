@@ -1,7 +1,4 @@
-"""One HTTP exchange through checked connections, within limits; the adapter of httpcore2.
-
-What it promises is told in `assistant.sources.remote.fetch`.
-"""
+"""One HTTP exchange as `fetch` promises it, on checked connections; the adapter of httpcore2."""
 
 import gzip
 import io
@@ -46,7 +43,9 @@ class Network:
 
     resolve: Callable[[str, int], Sequence[str]] = _resolve
     """(name, port) to IP addresses, best first; raises OSError if the name has none."""
-    connect: Callable[[str, int, float], httpcore2.NetworkStream] = _connect
+    connect: Callable[[str, int, float], httpcore2.NetworkStream] = (
+        httpcore2.SyncBackend().connect_tcp
+    )
     """(checked IP address, port, seconds) to a connection; raises httpcore2.NetworkError."""
     trust: Callable[[], ssl.SSLContext] = httpcore2.default_ssl_context
     """The certificates to trust: those of the operating system."""
@@ -240,13 +239,13 @@ def _explained(url: str, timeout: float) -> Iterator[None]:
         problem, remedy = f"takes longer than {timeout:g} seconds", f"{LATER}, or allow more time"
         raise UnreachableError(url, problem, remedy) from error
     except httpcore2.ConnectError as error:
-        problem, remedy = "cannot be reached", f"check the address and the connection, or {LATER}"
         cause = next(iter(error.args), None)
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "verify_message", "") or "no secure connection"
-            problem, remedy = f"cannot prove that it is the site ({reason})", "check the address"
-            raise ArticleError(url, problem, remedy) from error
-        raise UnreachableError(url, problem, remedy) from error
+            problem = f"cannot prove that it is the site ({reason})"
+            raise ArticleError(url, problem, "check the address") from error
+        remedy = f"check the address and the connection, or {LATER}"
+        raise UnreachableError(url, "cannot be reached", remedy) from error
     except (
         httpcore2.NetworkError,
         httpcore2.ProtocolError,
