@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,12 +68,11 @@ def _read_pages(content: bytes, path: str) -> dict[str, Any]:
     except subprocess.TimeoutExpired as error:
         problem = f"takes longer than {TIMEOUT:.0f} seconds to be read"
         raise ArticleError(path, problem, "split it, or save its text as .txt") from error
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
-    except ValueError:
-        answer = {}
-    if not answer:  # PDFium ends its process if it gets no more memory
-        answer = {"error": "memory" if done.returncode < 0 else "damaged"}
+    # PDFium ends its process if it gets no more memory.
+    answer: dict[str, Any] = {"error": "memory" if done.returncode < 0 else "damaged"}
+    if done.returncode == 0:
+        with suppress(ValueError):
+            answer = json.loads(done.stdout)
     if "error" in answer:
         problem, remedy = _PROBLEMS[answer["error"]]
         problem = problem.format(count=answer.get("count", 0), most=MAX_PAGES)

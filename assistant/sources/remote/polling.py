@@ -21,7 +21,7 @@ INTERVAL = 30 * 60.0
 
 _DAY = 24 * 3600.0
 _UNREACHABLE = 3600.0
-"""Longest pause in seconds while nothing answers: nobody is burdened, and a laptop that was away
+"""Longest pause in seconds while nothing answers: no site is burdened, and a laptop that was away
 from its network should not wait for a day."""
 
 _MAX_SEEN = 1000

@@ -23,6 +23,8 @@ AGENT = "news-assistant"
 
 LATER = "try again later"
 
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, EOFError, gzip.BadGzipFile, zlib.error)
+
 
 class UnreachableError(ArticleError):
     """Nothing answered: the site is away, or the way to it."""
@@ -127,29 +129,27 @@ def request(
             return Response(response.status, given, content, public)
 
 
-def _look_up(target: Target, limits: Limits) -> list[str]:
+def _look_up(target: Target, limits: Limits) -> Sequence[str]:
     """The addresses of a host. In a thread: a name server may take longer than the deadline."""
     if is_ip(target.host):
         return [target.host]
-    results: SimpleQueue[Sequence[str] | OSError] = SimpleQueue()
+    results: SimpleQueue[Sequence[str]] = SimpleQueue()
 
     def resolve() -> None:
         try:
             results.put(limits.network.resolve(target.host, target.port))
-        except OSError as error:
-            results.put(error)
+        except OSError:
+            results.put(())
 
     Thread(target=resolve, daemon=True, name="name server").start()
     try:
         found = results.get(timeout=limits.left)
     except Empty as error:
         raise httpcore2.ConnectTimeout("the name server is silent") from error
-    if isinstance(found, OSError) or not found:
+    if not found:
         remedy = "check its spelling and the connection to the internet"
-        raise UnreachableError(target.url, "names a site that is not found", remedy) from (
-            found if isinstance(found, OSError) else None
-        )
-    return list(found)
+        raise UnreachableError(target.url, "names a site that is not found", remedy)
+    return found
 
 
 class _Checked(httpcore2.NetworkBackend):
@@ -246,12 +246,6 @@ def _explained(url: str, timeout: float) -> Iterator[None]:
             raise ArticleError(url, problem, "check the address") from error
         remedy = f"check the address and the connection, or {LATER}"
         raise UnreachableError(url, "cannot be reached", remedy) from error
-    except (
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-        EOFError,
-        gzip.BadGzipFile,
-        zlib.error,
-    ) as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split())[:120]
         raise ArticleError(url, f"gives an answer that is broken ({reason})", LATER) from error
