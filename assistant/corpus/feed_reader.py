@@ -14,8 +14,7 @@ from assistant.corpus.subscriptions import Subscription, Subscriptions, Wanted
 from assistant.errors import ArticleError
 from assistant.sources.remote.feed import Entry, discover_feeds, is_feed
 from assistant.sources.remote.fetch import Fetched, StatusError
-from assistant.sources.remote.politeness import Politeness
-from assistant.sources.remote.polling import INTERVAL, Poll, new_entries, poll
+from assistant.sources.remote.polling import INTERVAL, Politeness, Poll, new_entries, poll
 from assistant.sources.remote.transport import UnreachableError
 from assistant.store.store import Store
 

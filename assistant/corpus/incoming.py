@@ -18,8 +18,8 @@ from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.settings import Settings
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
-from assistant.sources.filing import markdown_of, slug
-from assistant.sources.metadata import FiledArticle, canonical_url
+from assistant.sources.filing import markdown_of
+from assistant.sources.metadata import FiledArticle, canonical_url, slug
 from assistant.store.catalogue import Catalogue, RecordKey
 
 if TYPE_CHECKING:

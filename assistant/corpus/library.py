@@ -12,9 +12,8 @@ from assistant.corpus.indexing import Index
 from assistant.corpus.plan import Change, Plan
 from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Article, ArticleSummary, Copy, Filter, Order, Passage
-from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
-from assistant.sources.filing import pasted_file
+from assistant.sources.filing import Corrected, Correction, correct_file, pasted_file
 from assistant.sources.metadata import FiledArticle
 
 EVERYTHING = Filter()
