@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,6 @@ from assistant.settings import Settings, load_settings
 from assistant.store.active_model import Models
 from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
-from assistant.store.near_duplicates import Copies
-from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -108,8 +107,7 @@ class Assistant(Library):
         self._store = store = Store(settings.data_folder)
         self._models = Models(store.embeddings, embedder)
         self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
-        copies = Copies(store)
-        index = Index(corpus, store, copies, self._chroma, self._models, settings.passage_words)
+        index = Index(corpus, store, self._chroma, self._models, settings.passage_words)
         super().__init__(index, settings.data_folder / "removed")
         self._limits = Limits.of(settings)
         self._switch = embedding_migration.BackgroundSwitch(index)
@@ -123,14 +121,14 @@ class Assistant(Library):
             settings.abbreviations,
             reranker,
         )
-        extractive = ExtractiveAnswerer(store.article, copies)
+        extractive = ExtractiveAnswerer(store)
         generative = None
         if model is not None:
             generative = GenerativeAnswerer(model, extractive, settings.llm_context, entails)
         self._pipeline = Pipeline(
             self._retriever,
             reader,
-            Selector(store.article, copies, settings.threshold, settings.answer_sentences),
+            Selector(store, settings.threshold, settings.answer_sentences),
             extractive,
             settings.candidates,
             # A reranker has read them all before: what it puts last is not read again.
@@ -139,7 +137,7 @@ class Assistant(Library):
             generative,
         )
         self._ready = threading.Event()
-        self._suggestions: PerGeneration[str, list[str]] = PerGeneration(store.generation)
+        self._suggestions = store.cached(partial(suggest, store, self._retriever.lexical))
 
     def __enter__(self) -> "Assistant":
         return self
@@ -223,8 +221,7 @@ class Assistant(Library):
 
     def suggested_questions(self, limit: int = 4) -> list[str]:
         """Questions that the articles answer, for people who do not know what to ask."""
-        lexical = self._retriever.lexical
-        return self._suggestions.get("", lambda: suggest(self._store, lexical))[:limit]
+        return self._suggestions()[:limit]
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong, for one of `feedback.REASONS`, into the inbox of the

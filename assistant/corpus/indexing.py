@@ -16,7 +16,6 @@ from assistant.schema import Article, Passage, Progress, ShowProgress
 from assistant.store.active_model import Models
 from assistant.store.catalogue import Record
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.near_duplicates import Copies
 from assistant.store.store import Entry, Move, Store
 from assistant.text.abbreviations import mine_abbreviations
 
@@ -39,7 +38,6 @@ class Index:
 
     corpus: Corpus
     store: Store
-    copies: Copies
     chroma: ChromaFollower
     models: Models
     passage_words: int
@@ -69,7 +67,8 @@ class Index:
 
     def with_near_duplicates(self, plan: Plan) -> Plan:
         """The plan after it was carried out, each article with the near-duplicates before it."""
-        found = self.copies.before([change.article_id for change in plan.of("new", "changed")])
+        ids = [change.article_id for change in plan.of("new", "changed")]
+        found = self.store.copies.before(ids)
         changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
         return replace(plan, changes=tuple(changes))
 
@@ -102,7 +101,7 @@ class Index:
         """
         work = plan.of("new", "changed")
         # What an older program indexed, or one that was killed.
-        self.copies.follow(None if work else progress)
+        self.store.copies.follow(None if work else progress)
         records = self.store.catalogue.records([change.path for change in plan.changes])
         # A file that was corrected or renamed still comes from where it came from.
         origins = {path: record.origin for path, record in records.items()} | dict(origins or {})
@@ -116,7 +115,7 @@ class Index:
         done, weighed, weight = 0, 0, sum(map(_size, work))
         for batch in self._batches(work):
             self.store.apply(model, put=self._entries(batch, origins))
-            self.copies.follow()
+            self.store.copies.follow()
             done += len(batch)
             weighed += sum(_size(change) for change, _, _ in batch)
             step = Progress(done, len(work), "articles", weighed / max(weight, 1))

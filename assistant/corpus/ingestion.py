@@ -173,7 +173,7 @@ class Ingestion:
         else:
             change = Change("new", incoming.name, article, article_id=article.id)
         own = (change.article_id, change.previous_id)
-        found = self.index.copies.like(article.text)
+        found = self.index.store.copies.like(article.text)
         return replace(change, copies=tuple(c for c in found if c.article_id not in own))
 
     def _incoming(self, sources: Sequence[Path | str]) -> Iterator[_Found]:

@@ -106,7 +106,7 @@ class Library:
 
     def copies(self, article_id: str) -> tuple[Copy, ...]:
         """The articles with nearly the same text as this one, the most similar first."""
-        return self._index.copies.of(self.article(article_id).id)
+        return self._index.store.copies.of(self.article(article_id).id)
 
     def details(self, article_id: str) -> Details:
         """All that is known of an article; its file is read again."""

@@ -6,12 +6,13 @@ WAL with ``synchronous=FULL``: 30 of 30 kills left every transaction whole or un
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
+from cachetools import LRUCache, cached
 from filelock import FileLock, Timeout
 
 from assistant.errors import StoreError, reason_of
@@ -32,6 +33,8 @@ MOST_KEYS = 500
 
 
 Connection = sqlite3.Connection
+P = ParamSpec("P")
+Value = TypeVar("Value")
 
 
 class _Opened:
@@ -257,6 +260,18 @@ class Database:
     def generation(self) -> int:
         """Counts the committed changes, of all processes."""
         return int(self.meta("generation") or 0)
+
+    def cached(self, compute: Callable[P, Value], size: int = 1) -> Callable[P, Value]:
+        """The function with its last `size` values cached for one generation; any thread.
+
+        Two threads that ask for the same new value at once may both compute it.
+        """
+
+        def key(*args: Hashable) -> Hashable:
+            return self.generation(), args
+
+        # An LRUCache is not safe to use from two threads, not even to read.
+        return cached(LRUCache(size), key, threading.Lock())(compute)
 
 
 def _statements(script: str) -> Iterator[str]:

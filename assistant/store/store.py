@@ -5,7 +5,8 @@ article wholly old or wholly new. Each transaction bumps `generation`, by which 
 notice it. Passage numbers grow and are never reused: what another index has not seen yet are the
 numbers above its highest, and a number that no longer exists is a passage that is gone.
 
-`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors.
+`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors, `Store.copies`
+knows which articles are near-duplicates.
 """
 
 import json
@@ -20,6 +21,7 @@ from assistant.schema import Article, Passage
 from assistant.store.catalogue import Catalogue
 from assistant.store.database import BUMP, Connection, Database
 from assistant.store.embeddings import Embeddings, digest_of, insert_model, insert_vectors
+from assistant.store.near_duplicates import Copies
 from assistant.text.tokens import analysed, count_words
 
 _PASSAGE = """SELECT a.id, p.position, p.start, p."end", p.text, p.heading, p.number
@@ -66,6 +68,7 @@ class Store(Database):
         super().__init__(folder)
         self.catalogue = Catalogue(self)
         self.embeddings = Embeddings(self)
+        self.copies = Copies(self)
 
     # ---- writing ----------------------------------------------------------------------------
 
