@@ -23,7 +23,7 @@ from assistant.answering.reader import Reader, TrainedReader
 from assistant.answering.selection import Selector
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
-from assistant.corpus import embedding_migration, feeds, watch
+from assistant.corpus import feeds, watch
 from assistant.corpus.folder import Corpus
 from assistant.corpus.incoming import Incoming, Limits, page_at
 from assistant.corpus.indexing import Index
@@ -31,8 +31,7 @@ from assistant.corpus.ingestion import Ingestion
 from assistant.corpus.library import EVERYTHING, Library
 from assistant.corpus.pace import Pace
 from assistant.corpus.plan import Change, Plan, ShowPlan
-from assistant.corpus.transfer.exporting import export_corpus
-from assistant.corpus.transfer.manifest import Transfer
+from assistant.corpus.transfer import Transfer, export_corpus
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.models.llm.base import LanguageModel
@@ -42,7 +41,7 @@ from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.suggestions import suggest
 from assistant.schema import Answer, Filter, ScoredPassage, ShowProgress, ShowWaiting, Turn
 from assistant.settings import Settings, load_settings
-from assistant.store.active_model import Models
+from assistant.store.active_model import Models, ModelSwitch
 from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
@@ -109,13 +108,15 @@ class Assistant(Library):
         self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
         index = Index(corpus, store, self._chroma, self._models, settings.passage_words)
         super().__init__(index, settings.data_folder / "removed")
-        self._limits = Limits.of(settings)
-        self._switch = embedding_migration.BackgroundSwitch(index)
+        self._limits = Limits(
+            settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
+        )
+        self._switch = ModelSwitch(self._models, self._chroma.follow)
         self._ingestion = Ingestion(index, self._limits)
         self._retriever = Retriever(
             store,
             LexicalIndex(store),
-            VectorIndex(store.embeddings, self._chroma),
+            VectorIndex(self._chroma),
             self._models.answering,
             settings.retrieval,
             settings.abbreviations,
@@ -263,7 +264,7 @@ class Assistant(Library):
 
     def mend_vectors(self) -> int:
         """Embeds the articles again that lack a vector of the model; returns how many."""
-        return embedding_migration.repair(self._index)
+        return self._index.repair()
 
     def mend_chroma(self) -> list[str] | None:
         """Rebuilds Chroma if it is not whole; what was wrong, None if another process owns it."""
@@ -300,7 +301,7 @@ class Assistant(Library):
         if background:
             self._switch.start()
         else:
-            embedding_migration.switch(self._index, progress=progress, waiting=waiting)
+            self._switch.run(progress, waiting)
         return plan
 
     def add(

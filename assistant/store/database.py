@@ -28,6 +28,9 @@ _UPGRADES = {n: _SQL / f"from_{n}.sql" for n in range(1, FORMAT)}
 BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
 """Ends a transaction that changes what is searched: see `Database.generation`."""
 
+CHROMA = "chroma"
+"""The small fact that `ChromaFolder` keeps here: in what state it left Chroma's files."""
+
 MOST_KEYS = 500
 """Keys looked up by one statement: SQLite takes no more parameters than it was built for."""
 
@@ -74,8 +77,6 @@ class Database:
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
             self._create()
-
-    # ---- connections ------------------------------------------------------------------------
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -159,16 +160,10 @@ class Database:
     def rows_among(
         self, sql: str, keys: Sequence[Any], *parameters: Any
     ) -> Iterator[tuple[Any, ...]]:
-        """The rows of a SELECT with ``IN ({})`` for any number of keys.
-
-        Args:
-            parameters: of the SELECT before those keys.
-        """
+        """The rows of a SELECT with ``IN ({})`` for any number of keys, after its parameters."""
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             yield from self.rows(sql.format(",".join("?" * len(some))), [*parameters, *some])
-
-    # ---- writing ----------------------------------------------------------------------------
 
     @contextmanager
     def writing(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
@@ -232,10 +227,10 @@ class Database:
         rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
-    def forget_meta(self, key: str) -> None:
-        """Forgets a small fact."""
+    def forget_chroma(self) -> None:
+        """Forgets what it was told of Chroma's folder: another machine does not have that."""
         with self.transaction() as connection:
-            connection.execute("DELETE FROM meta WHERE key = ?", (key,))
+            connection.execute("DELETE FROM meta WHERE key = ?", (CHROMA,))
 
     def copy_to(self, path: Path) -> None:
         """Writes one moment of the database, without its free space, to a new file; others may

@@ -48,11 +48,10 @@ class LexicalIndex:
 
     def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
         """The number of passages in which each stem occurs."""
-        found = dict.fromkeys(stems, 0)
-        for term in found:
-            rows = self._database.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
-            found[term] = int(rows[0][0]) if rows else 0
-        return found
+        select = "SELECT doc FROM lexical_terms WHERE term = ?"
+        return {
+            term: sum(count for (count,) in self._database.rows(select, (term,))) for term in stems
+        }
 
     def vocabulary(self, ending: str = "") -> list[str]:
         """All stems, the most frequent first, without those of other languages in Latin letters.
@@ -97,4 +96,4 @@ def _abbreviations(database: Database) -> dict[str, str]:
     rows = database.rows(
         "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
     )
-    return {str(short): str(long) for short, long in rows}
+    return dict(rows)

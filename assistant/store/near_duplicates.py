@@ -8,7 +8,7 @@ What was tried and measured is in eval/LOG.md, 2026-11-25.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from assistant.schema import Copy, Progress, ShowProgress
 from assistant.store.database import Connection, Database
@@ -31,32 +31,23 @@ class Copies:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def pending(self) -> list[int]:
-        """The numbers of the articles that are not compared yet."""
-        rows = self._database.rows("SELECT article FROM uncompared ORDER BY article")
-        return [int(row[0]) for row in rows]
-
     def follow(self, progress: ShowProgress | None = None) -> None:
         """Compares what is not compared yet. The caller holds `Database.writing`.
 
         Killed at any instant, the next call goes on: an article stops being pending in the
         transaction that stores its buckets and its copies.
         """
-        pending = self.pending()
+        pending = self._database.rows("SELECT article FROM uncompared ORDER BY article")
         for start in range(0, len(pending), BATCH):
             some = pending[start : start + BATCH]
             with self._database.transaction() as connection:
-                for number in some:
+                for (number,) in some:
                     self._compare(connection, number)
             if progress is not None:
                 progress(Progress(start + len(some), len(pending), "articles compared"))
 
-    def of(self, article_id: str) -> tuple[Copy, ...]:
-        """The copies of one article, the most similar first."""
-        return self.among([article_id]).get(article_id, ())
-
     def among(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
-        """The copies of these articles, by id of those that have any."""
+        """The copies of these articles, the most similar first, by id of those that have any."""
         return self._linked("a.id IN (SELECT value FROM json_each(?))", article_ids)
 
     def before(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
@@ -91,21 +82,18 @@ class Copies:
 
     def _similar(self, mine: Shingles, keys: Sequence[int]) -> list[tuple[int, float]]:
         """Number and similarity of each copy of a text."""
-        shared = [(o, similarity(mine, shingles(self._text(o)))) for o in self._candidates(keys)]
-        return [(other, share) for other, share in shared if share >= SHARED]
-
-    def _text(self, number: int) -> str:
-        rows = self._database.rows("SELECT text FROM articles WHERE number = ?", (number,))
-        return str(rows[0][0])
-
-    def _candidates(self, keys: Sequence[int]) -> Iterator[int]:
         marks = ",".join("?" * len(keys))
         rows = self._database.rows(
             f"""SELECT article FROM buckets WHERE bucket IN ({marks})
                 GROUP BY article ORDER BY count(*) DESC, article LIMIT {MOST_CANDIDATES}""",
             keys,
         )
-        yield from (int(row[0]) for row in rows)
+        shared = [(int(o), similarity(mine, shingles(self._text(o)))) for (o,) in rows]
+        return [(other, share) for other, share in shared if share >= SHARED]
+
+    def _text(self, number: int) -> str:
+        rows = self._database.rows("SELECT text FROM articles WHERE number = ?", (number,))
+        return str(rows[0][0])
 
     def _linked(self, where: str, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
         found: dict[str, tuple[Copy, ...]] = {}
