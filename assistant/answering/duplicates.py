@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assistant.schema import Citation, Copy, Evidence, Passage, ScoredPassage
-from assistant.store.near_duplicates import Copies
+from assistant.store.store import Store
 from assistant.text.sentences import sentences_of
 from assistant.text.similarity import units
 
@@ -36,11 +36,11 @@ class Reprints:
             a filter may have left it out.
     """
 
-    def __init__(self, copies: Copies, candidates: Sequence[ScoredPassage]) -> None:
-        self._copies = copies
+    def __init__(self, store: Store, candidates: Sequence[ScoredPassage]) -> None:
+        self._store = store
         found = [p for c in candidates for p in (c.passage, *c.copies)]
         self._found = list(dict.fromkeys(passage.article_id for passage in found))
-        self._linked = copies.among(self._found)
+        self._linked = store.copies.among(self._found)
         self._chosen: list[str] = []
         self._sentences: dict[str, list[_Sentence]] = {}
 
@@ -82,7 +82,7 @@ class Reprints:
 
     def _day(self, article_id: str) -> str:
         """When an article was published, for sorting; articles without a date come last."""
-        article = self._copies.article(article_id)
+        article = self._store.article(article_id)
         published = article.published if article is not None else None
         return published[:10] if published else "9999"
 
@@ -117,7 +117,7 @@ class Reprints:
         if article_id not in self._sentences:
             self._sentences[article_id] = [
                 (passage, start, end, frozenset(units(passage.text[start - at : end - at])))
-                for passage in self._copies.passages(article_id)
+                for passage in self._store.passages_of(article_id)
                 for at in (passage.start,)
                 for start, end in sentences_of(passage)
             ]

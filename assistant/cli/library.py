@@ -11,7 +11,7 @@ from assistant.cli.commands import as_json, main, opened, settings_of
 from assistant.cli.output import print_json, progress_bar
 
 if TYPE_CHECKING:
-    from assistant.corpus.transfer.manifest import Transfer
+    from assistant.corpus.transfer import Transfer
 
 
 @main.command("list")
@@ -139,7 +139,7 @@ def import_(archive: Path, *, as_json: bool) -> None:
     assistant --corpus ~/articles import articles.tar
     assistant --corpus ~/articles import /mnt/stick/articles.tar --json
     """
-    from assistant.corpus.transfer.importing import import_corpus
+    from assistant.corpus.transfer import import_corpus
 
     settings = settings_of()
     with progress_bar() as progress:
