@@ -14,7 +14,7 @@ from assistant.errors import ModelError, SettingsError
 from assistant.models.llm.errors import Service
 from assistant.models.llm.llama_index import ConfiguredModel, LlamaIndexModel
 from assistant.models.llm.prompts import REPLY_TOKENS
-from assistant.models.llm.streaming import http_client, interruptible
+from assistant.models.llm.streaming import interruptible
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def _openai_arguments(service: Service, context: int) -> dict[str, Any]:
         "api_base": service.url,
         "api_key": service.secret or "none",
         "context_window": context,
-        "http_client": http_client(service.patience),
+        "http_client": import_module("openai").DefaultHttpxClient(
+            timeout=service.patience, **interruptible()
+        ),
         "is_chat_model": True,
         "max_retries": 0,
         "timeout": service.patience,
