@@ -40,10 +40,7 @@ def model_path(name: str) -> str:
 def load_embedding_model(
     name: str, precision: Precision, *, download: bool
 ) -> "SentenceTransformer":
-    """An embedding model.
-
-    Args:
-        download: False for a model that the user has not just named: it is here, or loading fails.
+    """An embedding model, as `SentenceEmbedder` is to load it.
 
     Raises:
         ModelError: it cannot be loaded.
@@ -84,10 +81,9 @@ def load_cross_encoder(
     from sentence_transformers import CrossEncoder
 
     chosen: dict[str, Any] = {"activation_fn": torch.nn.Sigmoid()} if sigmoid else {}
+    here = folder is not None
     try:
-        model: CrossEncoder = CrossEncoder(
-            str(folder or name), local_files_only=folder is not None, **chosen
-        )
+        model: CrossEncoder = CrossEncoder(str(folder or name), local_files_only=here, **chosen)
     except Exception as error:  # safetensors' errors share no base with the others
         raise _unloadable(name, kind, setting, error) from error
     return model

@@ -1,6 +1,7 @@
 """Models of a hub that read two texts together: rerankers, and judges of entailment."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,43 +30,32 @@ class SentenceReranker:
 
     Args:
         name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
+
+    Raises:
+        ModelError: while scoring: it cannot be loaded, or has more than one output.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._model: CrossEncoder | None = None
         self._lock = Lock()
 
     def scores(self, question: str, texts: Sequence[str]) -> Scores:
-        """How well each text answers, 0 to 1, shape (len(texts),).
-
-        Raises:
-            ModelError: the model cannot be loaded, or has more than one output.
-        """
+        pairs = [(question, text) for text in texts]
         with self._lock:
-            if self._model is None:
-                self._model = _load_reranker(self.name)
-            pairs = [(question, text) for text in texts]
             found = self._model.predict(pairs, batch_size=16, show_progress_bar=False)
         return np.asarray(found, dtype=np.float32).reshape(len(texts))
 
-
-def _load_reranker(name: str) -> "CrossEncoder":
-    model = load_cross_encoder(name, "reranker", "reranker", sigmoid=True)
-    made_for = getattr(model.config, "architectures", None) or ()
-    if any(architecture.endswith("Model") for architecture in made_for):
-        raise ModelError(
-            name,
-            "is an embedding model: its scores would be random",
-            "set reranker to a model made for passage ranking",
-        )
-    if model.num_labels != 1:
-        raise ModelError(
-            name,
-            f"judges with {model.num_labels} numbers, a reranker with one",
-            "set reranker to a model made for passage ranking",
-        )
-    return model
+    @cached_property
+    def _model(self) -> "CrossEncoder":
+        model = load_cross_encoder(self.name, "reranker", "reranker", sigmoid=True)
+        made_for = getattr(model.config, "architectures", None) or ()
+        if any(architecture.endswith("Model") for architecture in made_for):
+            problem = "is an embedding model: its scores would be random"
+        elif model.num_labels != 1:
+            problem = f"judges with {model.num_labels} numbers, a reranker with one"
+        else:
+            return model
+        raise ModelError(self.name, problem, "set reranker to a model made for passage ranking")
 
 
 class SentenceEntailment:
@@ -78,7 +68,6 @@ class SentenceEntailment:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._model: tuple[CrossEncoder, int] | None = None
         self._lock = Lock()
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
@@ -90,26 +79,22 @@ class SentenceEntailment:
         """
         if not pairs:
             return np.zeros(0)
+        read = [(utf8(passage), utf8(sentence)) for sentence, passage in pairs]
         with self._lock:
-            if self._model is None:
-                self._model = _load_entailment(self.name)
             model, column = self._model
-            read = [(utf8(passage), utf8(sentence)) for sentence, passage in pairs]
             found = model.predict(read, batch_size=16, apply_softmax=True, show_progress_bar=False)
         return np.asarray(found, dtype=np.float64).reshape(len(pairs), -1)[:, column]
 
-
-def _load_entailment(name: str) -> "tuple[CrossEncoder, int]":
-    """The model, and which of its outputs is entailment."""
-    model = load_cross_encoder(name, "judge of entailment", "entailment")
-    names = getattr(model.config, "id2label", None) or {}
-    labels = {int(i): str(label).lower() for i, label in names.items()}
-    # "not_entailment" of models with two labels is no entailment.
-    columns = [i for i, label in labels.items() if label.startswith(("entail", "support"))]
-    if len(columns) != 1 or model.num_labels < 2:
-        raise ModelError(
-            name,
-            f"has no label for entailment, only {', '.join(labels.values()) or 'none'}",
-            "set entailment to a model made for natural language inference",
-        )
-    return model, columns[0]
+    @cached_property
+    def _model(self) -> "tuple[CrossEncoder, int]":
+        """The model, and which of its outputs is entailment."""
+        model = load_cross_encoder(self.name, "judge of entailment", "entailment")
+        names = getattr(model.config, "id2label", None) or {}
+        labels = {int(i): str(label).lower() for i, label in names.items()}
+        # "not_entailment" of models with two labels is no entailment.
+        columns = [i for i, label in labels.items() if label.startswith(("entail", "support"))]
+        if len(columns) != 1 or model.num_labels < 2:
+            problem = f"has no label for entailment, only {', '.join(labels.values()) or 'none'}"
+            remedy = "set entailment to a model made for natural language inference"
+            raise ModelError(self.name, problem, remedy)
+        return model, columns[0]
