@@ -22,7 +22,7 @@ from assistant.errors import LanguageModelError
 PAUSE = 0.3
 LONGEST_PAUSE = 5.0
 """Seconds before a service that was busy or lost the connection is asked once more: by default, and
-the most that it may ask for. Whether to wait longer, the person decides."""
+the most that it may ask for. A person decides whether to wait longer."""
 
 LONGEST_MESSAGE = 200
 """Characters of a service's own words that are passed on."""
@@ -68,7 +68,7 @@ class Service:
     patience: float = 60.0
     """Seconds to wait for the next words before it counts as failed."""
     secret: str = field(default="", repr=False)
-    """The key itself; taken out of what the service says."""
+    """The key itself; removed from what the service says."""
     obtain: str = "set llm_model to a model that the service has, and check llm_url"
     """What to do when it has no such model."""
 
@@ -141,7 +141,8 @@ def body_of(error: Exception) -> Mapping[str, Any]:
 
 def _with_status(error: Exception, status: int, service: Service) -> tuple[str, str]:
     """Problem and remedy when the service answered with an error."""
-    status, says = _meaning(error, status), _says(error, service)
+    status, says, seconds = _meaning(error, status), _says(error, service), _retry_after(error)
+    later = None if seconds is None else f"try again in {math.ceil(seconds)} seconds"
     known = {
         401: ("its service does not accept the key", f"put a valid one into {service.key}"),
         402: ("its service has no credit left", "add credit there, or set llm to another service"),
@@ -149,7 +150,7 @@ def _with_status(error: Exception, status: int, service: Service) -> tuple[str, 
         404: (f"is not there{says}", service.obtain),
         408: ("its service took too long", _RETRY),
         413: ("the question and its passages are too long for it", _SET_CONTEXT),
-        429: (f"its service is asked too often{says}", f"try again {_when(error)}"),
+        429: (f"its service is asked too often{says}", later or "try again in a minute"),
         504: ("its service took too long", _RETRY),
     }
     if status in known:
@@ -158,8 +159,7 @@ def _with_status(error: Exception, status: int, service: Service) -> tuple[str, 
         return f"its service has moved ({status})", "set llm_url to its new address"
     if status < 500:
         return f"its service refuses the request ({status}){says}", _CHECK
-    remedy = _RETRY if _retry_after(error) is None else f"try again {_when(error)}"
-    return f"its service failed ({status}){says}", remedy
+    return f"its service failed ({status}){says}", later or _RETRY
 
 
 def _without_status(error: Exception, service: Service, *, begun: bool) -> tuple[str, str]:
@@ -242,8 +242,3 @@ def _retry_after(error: Exception) -> float | None:
     with suppress(ValueError):
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     return None
-
-
-def _when(error: Exception) -> str:
-    seconds = _retry_after(error)
-    return "in a minute" if seconds is None else f"in {math.ceil(seconds)} seconds"
