@@ -162,6 +162,9 @@ class SentenceEntailment:
 
     Args:
         name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
+
+    Raises:
+        ModelError: while scoring: it cannot be loaded, or has no label for entailment.
     """
 
     def __init__(self, name: str) -> None:
@@ -169,12 +172,6 @@ class SentenceEntailment:
         self._lock = Lock()
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """For each pair of a sentence and a passage, the probability that the passage entails the
-        sentence; 0 to 1, shape (len(pairs),).
-
-        Raises:
-            ModelError: the model cannot be loaded, or has no label for entailment.
-        """
         if not pairs:
             return np.zeros(0)
         read = [(utf8(passage), utf8(sentence)) for sentence, passage in pairs]

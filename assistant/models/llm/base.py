@@ -1,12 +1,4 @@
-"""What the program needs of a language model, and an answer as it is written.
-
-    with Completion(language_model(settings), messages) as completion:
-        for words in completion:
-            print(words, end="")
-    completion.usage
-
-A model of llama-index becomes one as ``LlamaIndexModel(llm)``.
-"""
+"""What the program needs of a language model, and an answer as it is written."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -48,7 +40,10 @@ class Usage:
 
 
 class LanguageModel(Protocol):
-    """What the program needs of a language model; tests and users may bring their own."""
+    """What the program needs of a language model; tests and users may bring their own.
+
+    One of llama-index becomes such a model as ``LlamaIndexModel(llm)``.
+    """
 
     @property
     def name(self) -> str:
@@ -106,12 +101,7 @@ class Completion(Iterator[str]):
     @property
     def usage(self) -> Usage:
         """An estimate, until the service reports the tokens at the end of the answer."""
-        return self._usage or estimated(self._messages, self.text)
-
-
-def estimated(messages: Sequence[Message], text: str, *, truncated: bool = False) -> Usage:
-    """The usage of an answer, estimated from the texts."""
-    return Usage(size(messages), tokens(text), truncated=truncated)
+        return self._usage or Usage(size(self._messages), tokens(self.text))
 
 
 def size(messages: Sequence[Message]) -> int:

@@ -71,9 +71,6 @@ TURNS = 4
 """Most earlier turns that are given with a follow-up."""
 
 
-# ---- messages -----------------------------------------------------------------------------------
-
-
 def answer(
     question: str, sources: Sequence[Citation], today: str | None = None
 ) -> tuple[Message, ...]:
