@@ -34,9 +34,9 @@ from assistant.corpus.plan import Change, Plan, ShowPlan
 from assistant.corpus.transfer import Transfer, export_corpus
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
+from assistant.models.hub import Reranker, SentenceEntailment, SentenceReranker
 from assistant.models.llm.base import LanguageModel
 from assistant.models.llm.providers import language_model
-from assistant.models.pair_models import Reranker, SentenceEntailment, SentenceReranker
 from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.suggestions import suggest
 from assistant.schema import Answer, Filter, ScoredPassage, ShowProgress, ShowWaiting, Turn

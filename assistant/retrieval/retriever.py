@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors, encode_question
-from assistant.models.pair_models import Reranker
+from assistant.models.hub import Reranker
 from assistant.retrieval.fusion import collapse_copies, fuse
 from assistant.retrieval.query import Query, analyse
 from assistant.schema import Filter, ScoredPassage
