@@ -1,22 +1,43 @@
-"""The commands that bring articles into the index: add, sync, watch, feeds."""
+"""The commands that bring articles into the index: add, sync, watch, feeds, and chat, which goes on
+doing so while it serves the page.
+"""
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.cli.commands import STOPPED, as_json, exit_with, main, opened, synced
+from assistant.cli.commands import STOPPED, as_json, main, opened
 from assistant.cli.output import (
     print_event,
+    print_failures,
     print_json,
     print_likenesses,
     print_plan,
     print_waiting,
     progress_bar,
 )
+
+if TYPE_CHECKING:
+    from assistant.assistant import Assistant
+    from assistant.corpus.plan import Plan
+
+
+def _synced(assistant: "Assistant", **how: Any) -> "Plan":
+    """Brings the index up to date behind a progress bar; `Assistant.sync` says how."""
+    with progress_bar() as progress:
+        return assistant.sync(progress=progress, waiting=print_waiting, **how)
+
+
+def _exit_with(plan: "Plan") -> None:
+    """Exits with status 1 when a file failed, so that scripts notice."""
+    if plan.failures:
+        sys.exit(1)
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
@@ -65,7 +86,7 @@ def add(sources: tuple[str, ...], *, follow: bool, every: float | None, as_json:
     with opened() as assistant, progress_bar() as progress:
         plan = assistant.add(sources, progress=progress, waiting=print_waiting)
     print_plan(plan, as_json=as_json)
-    exit_with(plan)
+    _exit_with(plan)
 
 
 def _follow(sources: tuple[str, ...], every: float | None, *, as_json: bool) -> None:
@@ -112,7 +133,7 @@ def watch(*, poll: bool, as_json: bool) -> None:
     from assistant.corpus.pace import Pace
 
     with _until_stopped(), opened() as assistant:
-        print_event(synced(assistant, background=True), as_json=as_json)
+        print_event(_synced(assistant, background=True), as_json=as_json)
         click.echo(f"watching {assistant.settings.corpus} (Ctrl-C stops)", err=True)
         for plan in assistant.watch(Pace(waiting=print_waiting), polling=poll):
             print_event(plan, as_json=as_json)
@@ -156,9 +177,59 @@ def sync(*, dry_run: bool, as_json: bool) -> None:
     """
     with opened() as assistant:
         if dry_run or as_json:
-            plan = assistant.plan() if dry_run else synced(assistant)
+            plan = assistant.plan() if dry_run else _synced(assistant)
             print_plan(plan, as_json=as_json)
         else:
-            plan = synced(assistant, print_plan)
+            plan = _synced(assistant, show=print_plan)
             print_likenesses(plan)
-    exit_with(plan)
+    _exit_with(plan)
+
+
+@main.command()
+@click.option("--host", help="address to listen on")
+@click.option("--port", type=int, help="port to listen on; 0 takes a free one")
+@click.option("--watch", is_flag=True, help="index what changes in the corpus folder meanwhile")
+def chat(host: str | None, port: int | None, *, watch: bool) -> None:
+    """Bring the index up to date and serve the web page.
+
+    \b
+    assistant chat
+    assistant chat --watch
+    assistant --corpus ~/articles chat --port 8000
+    """
+    with opened(host=host, port=port) as assistant:
+        plan = _synced(assistant, background=True)
+        click.echo(f"Articles: {plan.summary()}")
+        print_failures(plan)
+        from assistant.web.app import serve
+
+        with _watched(assistant) if watch else nullcontext():
+            serve(
+                assistant,
+                opened=lambda url: click.echo(f"Open {url} (Ctrl-C stops)"),
+                failed=lambda error: click.echo(f"assistant: {error}", err=True),
+            )
+
+
+@contextmanager
+def _watched(assistant: "Assistant") -> Iterator[None]:
+    """Follows the corpus folder in the background."""
+    from assistant import AssistantError
+    from assistant.corpus.pace import Pace
+
+    stop = threading.Event()
+
+    def print_changes() -> None:
+        try:
+            for plan in assistant.watch(Pace(stop)):
+                print_event(plan)
+        except AssistantError as error:
+            click.echo(f"assistant: the folder is not followed any more: {error}", err=True)
+
+    thread = threading.Thread(target=print_changes, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
