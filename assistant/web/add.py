@@ -17,7 +17,6 @@ from assistant.corpus.plan import Plan
 from assistant.schema import Progress
 from assistant.sources.files import MANY, SUFFIXES
 from assistant.web import html
-from assistant.web.events import on
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +147,7 @@ def build_imports(page: gr.Blocks, assistant: Assistant) -> list[Callable[..., A
     def opened() -> Any:
         return gr.Accordion(open=imports.running is not None or _is_empty(assistant))
 
-    on(page.load, opened, None, [adding], show_progress="hidden")
+    page.load(opened, None, [adding], show_progress="hidden")
     return [event.then for event in (*uploaded, fetched, pasted)]
 
 
@@ -185,10 +184,10 @@ def build_upload(page: gr.Blocks, imports: Imports, outcome: gr.Markdown) -> lis
         stop = gr.Button("Stop", visible=False, elem_id="stop-import")
     importing = gr.Markdown(elem_id="importing", latex_delimiters=[])
     shown = [importing, outcome, files, folder, add, stop]
-    added = on(add.click, partial(_upload, imports), [files, folder], shown, show_progress="hidden")
+    added = add.click(partial(_upload, imports), [files, folder], shown, show_progress="hidden")
     # Whoever opens the page while an import runs sees it, and can stop it.
-    watched = on(page.load, partial(_watch, imports), None, shown, show_progress="hidden")
-    on(stop.click, partial(_stop, imports), None, [importing], show_progress="hidden")
+    watched = page.load(partial(_watch, imports), None, shown, show_progress="hidden")
+    stop.click(partial(_stop, imports), None, [importing], show_progress="hidden")
     return [added, watched]
 
 
@@ -264,9 +263,9 @@ def _build_from_web(assistant: Assistant, outcome: gr.Markdown) -> Any:
             leave = gr.Button("Leave it", elem_id="leave")
     looked = [outcome, previewed, preview, seen, add]
     for event in (look.click, address.submit):
-        on(event, partial(_preview, assistant), [address], looked)
-    on(leave.click, lambda: ("", *_unseen()), None, looked)
-    return on(add.click, partial(_add_previewed, assistant), [previewed], [*looked, address])
+        event(partial(_preview, assistant), [address], looked)
+    leave.click(lambda: ("", *_unseen()), None, looked)
+    return add.click(partial(_add_previewed, assistant), [previewed], [*looked, address])
 
 
 def _unseen() -> tuple[Any, ...]:
@@ -313,7 +312,7 @@ def _build_paste(assistant: Assistant, outcome: gr.Markdown) -> Any:
         text = gr.Textbox(label="Text", lines=8, max_lines=16)
         paste = gr.Button("Add the pasted article", variant="primary", elem_id="paste")
     fields = [text, title, source, published, url]
-    return on(paste.click, partial(_paste, assistant), fields, [outcome, *fields])
+    return paste.click(partial(_paste, assistant), fields, [outcome, *fields])
 
 
 def _paste(assistant: Assistant, *fields: str | None) -> tuple[Any, ...]:

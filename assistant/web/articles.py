@@ -11,7 +11,7 @@ from assistant.corpus.library import Details
 from assistant.schema import ArticleSummary, Filter, Order
 from assistant.web import html
 from assistant.web.add import build_imports
-from assistant.web.events import day, on
+from assistant.web.days import day
 
 COLUMNS = ["Title", "Outlet", "Date", "Words", "Id"]
 PAGE = 100
@@ -70,11 +70,11 @@ def _build_list(
     def show(event: Callable[..., Any], *, first: bool = False, step: int = 0, **more: Any) -> None:
         shown = [table, count, previous, following, offset]
         listed = partial(_list, assistant, first=first, step=step)
-        on(event, listed, [*typed, offset], shown, show_progress="hidden", **more)
+        event(listed, [*typed, offset], shown, show_progress="hidden", **more)
 
     def offer(event: Callable[..., Any]) -> None:
         choices = partial(_choices, assistant)
-        on(event, choices, None, [outlets, languages], show_progress="hidden")
+        event(choices, None, [outlets, languages], show_progress="hidden")
 
     def refresh(event: Callable[..., Any]) -> None:
         show(event)
@@ -85,7 +85,7 @@ def _build_list(
     show(previous.click, step=-PAGE)
     show(following.click, step=PAGE)
     for button, column in zip(sorting, SORTING, strict=True):
-        on(button.click, partial(_sorted, column), [order], [order], show_progress="hidden")
+        button.click(partial(_sorted, column), [order], [order], show_progress="hidden")
     offer(page.load)
     return table, refresh
 
@@ -193,16 +193,17 @@ def build_article(assistant: Assistant, table: gr.Dataframe) -> list[Callable[..
         with gr.Accordion("Passages", open=False, elem_id="passages") as cut:
             passages = gr.Markdown(latex_delimiters=[])
     asking = [confirm, keep, remove]
-    on(remove.click, partial(_asking, sure=True), None, asking, show_progress="hidden")
-    on(keep.click, partial(_asking, sure=False), None, asking, show_progress="hidden")
+    remove.click(partial(_asking, sure=True), None, asking, show_progress="hidden")
+    keep.click(partial(_asking, sure=False), None, asking, show_progress="hidden")
     shown = [details, panel, facts, *fields, correcting, saved, cut, passages, *asking]
 
-    def select(event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
+    # A function that wants the event itself is no partial: Gradio would not see its types.
+    def select(event: gr.SelectData) -> tuple[Any, ...]:
         return _select(assistant, str(event.row_value[-1]))
 
-    on(table.select, select, None, [outcome, *shown], show_progress="hidden")
-    corrected = on(save.click, partial(_correct, assistant, saved), [details, *fields], shown)
-    removed = on(confirm.click, partial(_remove, assistant), [details], [outcome, *shown])
+    table.select(select, None, [outcome, *shown], show_progress="hidden")
+    corrected = save.click(partial(_correct, assistant, saved), [details, *fields], shown)
+    removed = confirm.click(partial(_remove, assistant), [details], [outcome, *shown])
     return [corrected.then, removed.then]
 
 

@@ -13,7 +13,7 @@ from assistant import Answer, Assistant, AssistantError
 from assistant.feedback import MAX_REMARK, REASONS
 from assistant.schema import Filter
 from assistant.web import html
-from assistant.web.events import Ask, day, on
+from assistant.web.days import day
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ Answers = Sequence[Answer | None]
 """The answers of a chat in order, None for one that failed; they never leave the server."""
 
 
-def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
-    """The chat with its box; returns a function that has an event ask a question."""
+def build_chat(page: gr.Blocks, assistant: Assistant) -> Callable[..., Any]:
+    """The chat with its box; returns a function that has an event ask what a component holds."""
     chat = gr.Chatbot(
         elem_id="chat",
         show_label=False,
@@ -51,7 +51,7 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
 
     def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
         held = [question, chat, answers, *chosen]
-        wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
+        wired = event(partial(stream, assistant), held, shown, show_progress="hidden")
         running.append(wired)
         return wired
 
@@ -62,7 +62,7 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
     ask(period.click, searched, _stream_of_all_times)
     for example in _build_examples(page, assistant):
         ask(example.click, example)
-    on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
+    stop.click(_stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
     return ask
 
 
@@ -106,14 +106,14 @@ def _build_filter(page: gr.Blocks, assistant: Assistant) -> list[Any]:
             authors = gr.Dropdown(label="Authors", multiselect=True, choices=[])
             articles = gr.Dropdown(label="Articles", multiselect=True, choices=[], scale=2)
     lists = [outlets, authors, articles]
-    on(page.load, partial(_choices, assistant), None, lists, show_progress="hidden")
+    page.load(partial(_choices, assistant), None, lists, show_progress="hidden")
     return [since, until, *lists]
 
 
 def _build_examples(page: gr.Blocks, assistant: Assistant) -> list[gr.Button]:
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
-    on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
+    page.load(partial(_examples, assistant), None, examples, show_progress="hidden")
     return examples
 
 
@@ -294,9 +294,9 @@ def build_feedback(assistant: Assistant, chat: gr.Chatbot, answers: gr.State) ->
             send = gr.Button("Send", variant="primary", scale=1, min_width=72, elem_id="give")
             cancel = gr.Button("Cancel", scale=1, min_width=72, elem_id="cancel")
     shown = [wrong, form, about, reason, remark]
-    on(chat.like, _judge, [answers], [chat, *shown], show_progress="hidden")
-    on(cancel.click, _cancel, None, [chat, *shown], show_progress="hidden")
-    on(send.click, partial(_give, assistant), [wrong, reason, remark], shown)
+    chat.like(_judge, [answers], [chat, *shown], show_progress="hidden")
+    cancel.click(_cancel, None, [chat, *shown], show_progress="hidden")
+    send.click(partial(_give, assistant), [wrong, reason, remark], shown)
 
 
 def _judge(answers: Answers, event: gr.LikeData) -> tuple[Any, ...]:

@@ -8,15 +8,16 @@ import gradio as gr
 
 from assistant import Assistant, AssistantError
 from assistant.web import html
-from assistant.web.events import Ask, on
 from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
 
 
-def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask) -> None:
-    """Fills the tab; the run is read when the tab is opened."""
+def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant) -> tuple[Any, gr.State]:
+    """Fills the tab; the run is read when the tab is opened. Returns the event that asks one of its
+    questions again, and what holds that question.
+    """
     run = gr.State(None)
     with gr.Row(elem_id="run"):
         head = _markdown()
@@ -44,15 +45,16 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
     chosen = gr.State("")
     shown = [run, head, body, summary, outcome, table, case]
     for event in (tab.select, refresh.click):
-        on(event, partial(_show, assistant), None, shown, show_progress="hidden")
-    on(outcome.input, _rows, [run, outcome], [table], show_progress="hidden")
+        event(partial(_show, assistant), None, shown, show_progress="hidden")
+    outcome.input(_rows, [run, outcome], [table], show_progress="hidden")
 
-    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
+    def opened(
+        run: Run | None, event: gr.SelectData
+    ) -> tuple[Any, ...]:  # no partial, as in articles
         return _open(assistant, run, str(event.row_value[-1]))
 
-    on(table.select, opened, [run], [case, details, chosen], show_progress="hidden")
-    switched = on(again.click, lambda: gr.Tabs(selected="ask"), None, [tabs])
-    ask(switched.then, chosen)
+    table.select(opened, [run], [case, details, chosen], show_progress="hidden")
+    return again.click(lambda: gr.Tabs(selected="ask"), None, [tabs]).then, chosen
 
 
 def _markdown() -> gr.Markdown:
