@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import add
 from typing import Any
 
 import gradio as gr
@@ -39,16 +40,22 @@ SORTING = {
 
 def build_articles(page: gr.Blocks, assistant: Assistant) -> None:
     """Fills the tab: what adds articles, the list with its search, the chosen article below it."""
+    changes = gr.State(0)
     done = build_imports(page, assistant)
-    table, refresh = _build_list(page, assistant)
+    table = _build_list(page, assistant, changes)
     for event in (*build_article(assistant, table), *done):
-        refresh(event)
+        event(partial(add, 1), changes, changes, show_progress="hidden")
 
 
-def _build_list(
-    page: gr.Blocks, assistant: Assistant
-) -> tuple[gr.Dataframe, Callable[[Callable[..., Any]], None]]:
-    """The list with its search; returns its table, and what wires an event to refresh it."""
+def _build_list(page: gr.Blocks, assistant: Assistant, changes: gr.State) -> gr.Dataframe:
+    """The list with its search; returns its table.
+
+    One event alone writes the list, and goes on again when something has happened meanwhile. Two
+    could overtake each other, and show the list for words that the box held before.
+
+    Args:
+        changes: how often articles may have been added, corrected or removed on this page.
+    """
     with gr.Row(elem_id="finding"):
         search = gr.Textbox(
             label="Find an article", placeholder="Title, outlet or id", scale=3, elem_id="find"
@@ -64,30 +71,24 @@ def _build_list(
         previous = gr.Button("Previous", size="sm", scale=0, min_width=90, elem_id="previous")
         following = gr.Button("Next", size="sm", scale=0, min_width=90, elem_id="next")
     sorting = [gr.Button(name, visible="hidden", elem_id=f"by-{name}") for name in SORTING]
-    table, offset = _build_table(), gr.State(0)
+    table, offset, listed = _build_table(), gr.State(0), gr.State(())
     typed: list[Any] = [search, order, outlets, languages, since, until]
-
-    def show(event: Callable[..., Any], *, first: bool = False, step: int = 0, **more: Any) -> None:
-        shown = [table, count, previous, following, offset]
-        listed = partial(_list, assistant, first=first, step=step)
-        event(listed, [*typed, offset], shown, show_progress="hidden", **more)
-
-    def offer(event: Callable[..., Any]) -> None:
-        choices = partial(_choices, assistant)
-        event(choices, None, [outlets, languages], show_progress="hidden")
-
-    def refresh(event: Callable[..., Any]) -> None:
-        show(event)
-        offer(event)
-
-    for event in (page.load, *(box.change for box in typed)):
-        show(event, first=True, trigger_mode="always_last")
-    show(previous.click, step=-PAGE)
-    show(following.click, step=PAGE)
+    gr.on(
+        [page.load, changes.change, offset.change, *(box.change for box in typed)],
+        partial(_list, assistant),
+        [offset, listed, *typed],
+        [table, count, previous, following, offset, listed],
+        show_progress="hidden",
+        trigger_mode="always_last",
+    )
+    for button, step in ((previous, -PAGE), (following, PAGE)):
+        shown = [offset, listed, *typed]
+        button.click(partial(_turn, step), shown, offset, show_progress="hidden")
     for button, column in zip(sorting, SORTING, strict=True):
-        button.click(partial(_sorted, column), [order], [order], show_progress="hidden")
-    offer(page.load)
-    return table, refresh
+        button.click(partial(_sorted, column), order, order, show_progress="hidden")
+    choices = partial(_choices, assistant)
+    gr.on([page.load, changes.change], choices, None, [outlets, languages], show_progress="hidden")
+    return table
 
 
 def _build_table() -> gr.Dataframe:
@@ -105,20 +106,25 @@ def _build_table() -> gr.Dataframe:
     )
 
 
-def _list(
-    assistant: Assistant,
-    search: str | None,
-    order: str | None,
-    outlets: Sequence[str] | None,
-    languages: Sequence[str] | None,
-    since: str | None,
-    until: str | None,
-    offset: int,
-    *,
-    step: int = 0,
-    first: bool = False,
-) -> tuple[Any, ...]:
-    """One page of the list: its rows, the line above it, the two buttons, and its offset."""
+def _turn(step: int, offset: int, listed: Sequence[Any], *typed: Any) -> Any:
+    """The next offset; the same where the list that was shown to the person has been replaced."""
+    return offset + step if _same(listed, typed) else gr.skip()
+
+
+def _same(listed: Sequence[Any], typed: Sequence[Any]) -> bool:
+    """Whether both ask for the same list; a box holds None until it is shown or filled."""
+    return [value or None for value in listed] == [value or None for value in typed]
+
+
+def _list(assistant: Assistant, offset: int, listed: Sequence[Any], *typed: Any) -> tuple[Any, ...]:
+    """One page of the list: its rows, the line above it, the two buttons, its offset, `typed`.
+
+    Args:
+        listed: what was typed for the list that is shown; for another, the first page is shown.
+        typed: the words, the order, the outlets, the languages, the first and the last day.
+    """
+    search, order, outlets, languages, since, until = typed
+    same = _same(listed, typed)
     by, reverse = ORDERS[order or next(iter(ORDERS))]
     matching = search or ""
     try:
@@ -130,12 +136,15 @@ def _list(
         )
         total = assistant.count_articles(matching, within)
         # Articles may be gone since: past the end, the last page is shown.
-        at = 0 if first else max(0, min(offset + step, (total - 1) // PAGE * PAGE))
+        at = max(0, min(offset, (total - 1) // PAGE * PAGE)) if same else 0
         found = assistant.articles(matching, within, by, reverse=reverse, limit=PAGE, offset=at)
     except AssistantError as error:
-        return [], html.note(str(error)), *_turning(back=False, on=False), 0
+        return [], html.note(str(error)), *_turning(back=False, on=False), 0, typed
     line = _counted(found, at, total, narrowed=bool(matching or within))
-    return _rows(found), line, *_turning(back=at > 0, on=at + len(found) < total), at
+    turning = _turning(back=at > 0, on=at + len(found) < total)
+    # The person may have turned the page meanwhile: of this list, but not of one that is gone.
+    kept = gr.skip() if same and at == offset else at
+    return _rows(found), line, *turning, kept, typed
 
 
 def _rows(articles: Sequence[ArticleSummary]) -> list[list[str | int]]:
