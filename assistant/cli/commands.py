@@ -5,8 +5,6 @@ Only click is imported at the top: ``assistant --help`` answers before numpy wou
 
 import atexit
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +58,8 @@ def settings_of(**chosen: Any) -> "Settings":
     return load_settings(**click.get_current_context().find_root().obj, **chosen)
 
 
-@contextmanager
-def opened(**chosen: Any) -> Iterator["Assistant"]:
+def opened(**chosen: Any) -> "Assistant":
     """The assistant over those settings."""
     from assistant import open_assistant
 
-    with open_assistant(settings_of(**chosen)) as assistant:
-        yield assistant
+    return open_assistant(settings_of(**chosen))

@@ -63,7 +63,7 @@ def list_(matching: str, *, as_json: bool) -> None:
     with opened() as assistant:
         found = assistant.articles(matching)
     if as_json:
-        print_json([asdict(article) for article in found])
+        print_json(found)
         return
     for article in found:
         copies = f"  (copies: {article.copies})" if article.copies else ""
@@ -87,7 +87,7 @@ def show(article_id: str, *, as_json: bool) -> None:
         copies = assistant.copies(article_id)
     if as_json:
         spans = [{"start": p.start, "end": p.end} for p in passages]
-        print_json(asdict(article) | {"passages": spans, "copies": list(map(asdict, copies))})
+        print_json(asdict(article) | {"passages": spans, "copies": copies})
         return
     facts = (article.source, article.published, article.url, ", ".join(article.authors))
     click.echo("\n".join(filter(None, (article.title, *facts))))
@@ -185,7 +185,7 @@ def import_(archive: Path, *, as_json: bool) -> None:
 
 def _print_transfer(what: str, done: "Transfer", *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(done))
+        print_json(done)
         return
     for reason in done.left_out:
         click.echo(f"left out  {reason}", err=True)
@@ -206,7 +206,7 @@ def doctor(*, as_json: bool) -> None:
 
     findings = examine(settings_of())
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         for finding in findings:
             mark = "mended" if finding.mended else "ok" if finding.ok else "FAILED"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -114,7 +115,8 @@ def print_waiting(message: str) -> None:
 
 
 def print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Prints JSON for programs; dataclasses become objects."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=asdict))
 
 
 def print_growing(answers: "Iterator[Answer]") -> "Answer":

@@ -31,13 +31,14 @@ class Import:
     """One import of files in a thread of its own, which goes on when its page is closed."""
 
     def __init__(self, assistant: Assistant, files: Sequence[str]) -> None:
-        self._assistant, self._files = assistant, files
         self._started = time.monotonic()
         self._progress: Progress | None = None
         self._waiting = ""
         self._stop = threading.Event()
         self._lines: list[str] = []
-        self._thread = threading.Thread(target=self._run, name="import", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(assistant, files), name="import", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -59,10 +60,10 @@ class Import:
             return html.note(f"{self._waiting or 'Reading the files'} …")
         return _progress(self._progress, time.monotonic() - self._started)
 
-    def _run(self) -> None:
+    def _run(self, assistant: Assistant, files: Sequence[str]) -> None:
         try:
-            plan = self._assistant.add(
-                self._files,
+            plan = assistant.add(
+                files,
                 progress=self._show_progress,
                 waiting=self._show_waiting,
                 stop=self._stop,
@@ -145,24 +146,17 @@ def build_imports(page: gr.Blocks, assistant: Assistant) -> list[Callable[..., A
     outcome.render()  # type: ignore[no-untyped-call]
 
     def opened() -> Any:
-        return gr.Accordion(open=imports.running is not None or _is_empty(assistant))
+        try:
+            empty = assistant.count_articles() == 0
+        except AssistantError:
+            empty = False
+        return gr.Accordion(open=empty or imports.running is not None)
 
     page.load(opened, None, [adding], show_progress="hidden")
     return [event.then for event in (*uploaded, fetched, pasted)]
 
 
-def _is_empty(assistant: Assistant) -> bool:
-    try:
-        return assistant.count_articles() == 0
-    except AssistantError:
-        return False
-
-
 # ---- uploaded files ------------------------------------------------------------------------
-
-
-Uploading = tuple[Any, Any, Any, Any, Any, Any]
-"""The progress, the outcome, the two boxes of files, the buttons Add and Stop."""
 
 
 def build_upload(page: gr.Blocks, imports: Imports, outcome: gr.Markdown) -> list[Any]:
@@ -193,10 +187,10 @@ def build_upload(page: gr.Blocks, imports: Imports, outcome: gr.Markdown) -> lis
 
 async def _upload(
     imports: Imports, files: Sequence[str] | None, folder: Sequence[str] | None
-) -> AsyncIterator[Uploading]:
+) -> AsyncIterator[tuple[Any, ...]]:
     """Starts an import and shows its progress until it ends."""
-    hidden = [path for path in folder or () if PurePath(path).name.startswith(".")]
-    chosen = [path for path in (*(files or ()), *(folder or ())) if path not in hidden]
+    visible = [path for path in folder or () if not PurePath(path).name.startswith(".")]
+    chosen = [*(files or ()), *visible]
     if not chosen:
         yield _said("Choose files first.")
         return
@@ -208,7 +202,7 @@ async def _upload(
         yield shown
 
 
-async def _watch(imports: Imports) -> AsyncIterator[Uploading]:
+async def _watch(imports: Imports) -> AsyncIterator[tuple[Any, ...]]:
     """Shows an import that was started on another page, or before this one was reloaded."""
     running = imports.running
     if running is None:
@@ -218,20 +212,17 @@ async def _watch(imports: Imports) -> AsyncIterator[Uploading]:
         yield shown
 
 
-async def _followed(one: Import) -> AsyncIterator[Uploading]:
+async def _followed(one: Import) -> AsyncIterator[tuple[Any, ...]]:
+    """The progress, the outcome, the boxes of files, the buttons Add and Stop, until the end."""
     while one.running:
         busy = gr.Button(interactive=False), gr.Button(visible=True)
         yield one.shown(), "", gr.skip(), gr.skip(), *busy
         await asyncio.sleep(TICK)
-    yield "", one.shown(), None, None, *_idle()
+    yield "", one.shown(), None, None, gr.Button(interactive=True), gr.Button(visible=False)
 
 
-def _said(problem: str) -> Uploading:
-    return gr.skip(), html.note(problem), gr.skip(), gr.skip(), *[gr.skip()] * 2
-
-
-def _idle() -> tuple[Any, Any]:
-    return gr.Button(interactive=True), gr.Button(visible=False)
+def _said(problem: str) -> tuple[Any, ...]:
+    return gr.skip(), html.note(problem), *[gr.skip()] * 4
 
 
 def _stop(imports: Imports) -> Any:
@@ -279,8 +270,7 @@ def _preview(assistant: Assistant, url: str | None) -> tuple[Any, ...]:
         change = assistant.foresee(found)
     except AssistantError as error:
         return html.note(str(error)), *_unseen()
-    names = {"unchanged": "Leave it as it is", "changed": "Replace the older version"}
-    name = names.get(change.kind, "Add this article")
+    name = "Replace the older version" if change.kind == "changed" else "Add this article"
     add = gr.Button(name, visible=change.kind != "unchanged")
     return "", found, gr.Column(visible=True), html.preview(found.article, change), add
 

@@ -208,7 +208,10 @@ def build_article(assistant: Assistant, table: gr.Dataframe) -> list[Callable[..
 
     # A function that wants the event itself is no partial: Gradio would not see its types.
     def select(event: gr.SelectData) -> tuple[Any, ...]:
-        return _select(assistant, str(event.row_value[-1]))
+        try:
+            return "", *_show(assistant, str(event.row_value[-1]))
+        except AssistantError as error:  # it was removed after the list was made
+            return html.note(str(error)), *_put_away()
 
     table.select(select, None, [outcome, *shown], show_progress="hidden")
     corrected = save.click(partial(_correct, assistant, saved), [details, *fields], shown)
@@ -216,8 +219,11 @@ def build_article(assistant: Assistant, table: gr.Dataframe) -> list[Callable[..
     return [corrected.then, removed.then]
 
 
+FACTS = ("title", "source", "published", "language", "authors", "url")
+
+
 def _build_fields() -> list[Any]:
-    """The boxes for what `_correct` saves, in its order."""
+    """The boxes for `FACTS`."""
     title = gr.Textbox(label="Title", max_length=300)
     with gr.Row():
         source = gr.Textbox(label="Outlet", max_length=200)
@@ -228,14 +234,6 @@ def _build_fields() -> list[Any]:
     return [title, source, published, language, authors, url]
 
 
-def _select(assistant: Assistant, article_id: str) -> tuple[Any, ...]:
-    """Shows the article of a row."""
-    try:
-        return "", *_show(assistant, article_id)
-    except AssistantError as error:  # it was removed after the list was made
-        return html.note(str(error)), *_put_away()
-
-
 def _show(assistant: Assistant, article_id: str, saved: str = "") -> tuple[Any, ...]:
     """An article with its facts: what the components in `shown` are set to, in their order.
 
@@ -244,13 +242,12 @@ def _show(assistant: Assistant, article_id: str, saved: str = "") -> tuple[Any, 
     """
     found = assistant.details(article_id)
     article = found.article
-    known = article.title, article.source, article.published, article.language
-    fields = [fact or "" for fact in (*known, "\n".join(article.authors), article.url)]
+    facts = vars(article) | {"authors": "\n".join(article.authors)}
     return (
         found,
         gr.Column(visible=True),
         html.details(found, assistant.copies(article_id)),
-        *fields,
+        *(facts[fact] or "" for fact in FACTS),
         gr.Accordion(open=bool(saved)),
         saved,
         gr.Accordion(f"Passages ({len(found.passages):,})", open=False),
@@ -279,18 +276,10 @@ def _correct(
     """
     if details is None:
         return _put_away()
-    title, source, published, language, authors, url = (field or "" for field in fields)
+    facts: dict[str, Any] = {fact: typed or "" for fact, typed in zip(FACTS, fields, strict=True)}
+    facts["authors"] = facts["authors"].splitlines()
     try:
-        change = assistant.correct(
-            details.article.id,
-            title=title,
-            source=source,
-            published=published,
-            url=url,
-            language=language,
-            authors=authors.splitlines(),
-            seen=details.version,
-        )
+        change = assistant.correct(details.article.id, **facts, seen=details.version)
         said = "Nothing was changed." if change.kind == "unchanged" else f"Saved in {change.path}."
         return _show(assistant, change.article_id, html.note(said))
     except AssistantError as error:

@@ -1,6 +1,8 @@
 """The tab that shows the newest evaluation run, and asks one of its questions again."""
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import starmap
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +10,7 @@ import gradio as gr
 
 from assistant import Assistant, AssistantError
 from assistant.web import html
-from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run
+from assistant.web.runs import Judged, Run, in_clone, newest_run
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
@@ -48,9 +50,8 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant) -> tuple[
         event(partial(_show, assistant), None, shown, show_progress="hidden")
     outcome.input(_rows, [run, outcome], [table], show_progress="hidden")
 
-    def opened(
-        run: Run | None, event: gr.SelectData
-    ) -> tuple[Any, ...]:  # no partial, as in articles
+    # No partial: see articles.
+    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:
         return _open(assistant, run, str(event.row_value[-1]))
 
     table.select(opened, [run], [case, details, chosen], show_progress="hidden")
@@ -91,7 +92,7 @@ def _rows(run: Run | None, outcome: str = ALL) -> list[list[str]]:
 
 def _open(assistant: Assistant, run: Run | None, id: str) -> tuple[Any, ...]:
     """The chosen question: what the run knows of it, and what the button asks."""
-    found = run.question(id) if run else None
+    found = {question.id: question for question in run.questions}.get(id) if run else None
     if found is None:
         return gr.Column(visible=False), "", ""
     return gr.Column(visible=True), _details(assistant, found), found.standalone or found.text
@@ -113,7 +114,7 @@ def _head(run: Run) -> str:
 
 
 def _summary(run: Run) -> str:
-    measures = "".join(map(_measure_row, run.measures))
+    measures = "".join(starmap(_measure_row, run.measures.items()))
     counts = "".join(
         f"<tr><td>{html.shown(name)}</td><td>{count}</td></tr>"
         for name, count in run.outcomes.items()
@@ -126,13 +127,10 @@ def _summary(run: Run) -> str:
     )
 
 
-def _measure_row(measure: Measure) -> str:
-    mean, low, high = (
-        "–" if value is None else f"{value:.2f}"
-        for value in (measure.mean, measure.low, measure.high)
-    )
+def _measure_row(name: str, values: Sequence[float | None]) -> str:
+    mean, low, high = ("–" if value is None else f"{value:.2f}" for value in values)
     interval = "–" if low == "–" else f"{low} to {high}"
-    return f"<tr><td>{html.shown(measure.name)}</td><td>{mean}</td><td>{interval}</td></tr>"
+    return f"<tr><td>{html.shown(name)}</td><td>{mean}</td><td>{interval}</td></tr>"
 
 
 def _details(assistant: Assistant, found: Judged) -> str:
@@ -166,9 +164,9 @@ def _said(found: Judged) -> str:
     if not found.answered:
         return _paragraph(found.said or "Nothing: only the search was measured.")
     return "".join(
-        f'<p class="byline"><b>{html.shown(quoted.title)}</b></p>'
-        f"<blockquote>{html.shown(quoted.text)}</blockquote>"
-        for quoted in found.quotes
+        f'<p class="byline"><b>{html.shown(title)}</b></p>'
+        f"<blockquote>{html.shown(sentence)}</blockquote>"
+        for title, sentence in found.quotes
     )
 
 
