@@ -91,7 +91,7 @@ def _follow(sources: tuple[str, ...], every: float | None, *, as_json: bool) -> 
 
 @contextmanager
 def _until_stopped() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what has no end of its own: the status is 0."""
+    """Ctrl-C and SIGTERM end a command that has no end of its own; its status is 0."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -110,7 +110,7 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
 
 
 def print_waiting(message: str) -> None:
-    """Prints what is waited for; the next message overwrites it."""
+    """Prints what the command waits for; the next message overwrites it."""
     click.echo(f"\r{message}", err=True, nl=False)
 
 
@@ -120,7 +120,7 @@ def print_json(value: object) -> None:
 
 
 def print_growing(answers: "Iterator[Answer]") -> "Answer":
-    """Prints an answer as it grows, and anew where its beginning changes; returns the last."""
+    """Prints an answer as it grows, from the start again if its beginning changes; returns it."""
     printed = ""
     for answer in answers:
         if not answer.text.startswith(printed):

@@ -5,7 +5,7 @@ parsed in the words of an article.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -51,7 +51,9 @@ def answer(found: Answer, complete: bool = True) -> str:
         if found.short_answer:
             parts.append(f'<p class="short">{shown(found.short_answer)}</p>')
         parts.extend(_quotes(found))
-    parts.extend(_disagreements(found))
+    for disagreement in found.disagreements:
+        line = _linked(disagreement.summary(), found.citations)
+        parts.append(f'<p class="disagreement">{line}</p>')
     if found.notice:
         parts.append(f'<p class="notice">{shown(found.notice)}</p>')
     if complete and found.citations:
@@ -60,13 +62,6 @@ def answer(found: Answer, complete: bool = True) -> str:
         parts.extend(map(card, _by_passage(found.citations)))
         parts.append("</div>")
     return "".join([*parts, "</div>"])
-
-
-def _disagreements(found: Answer) -> list[str]:
-    """A line for each; its citation marks are links."""
-    known = {citation.number: citation for citation in found.citations}
-    lines = [_linked(disagreement.summary(), known) for disagreement in found.disagreements]
-    return [f'<p class="disagreement">{line}</p>' for line in lines]
 
 
 def _quotes(found: Answer) -> list[str]:
@@ -90,17 +85,18 @@ def _cite(citation: Citation) -> str:
 
 
 def _prose(found: Answer) -> str:
-    """What a language model wrote: its citation marks are links, each sentence has its check."""
-    known = {citation.number: citation for citation in found.citations}
+    """What a language model wrote, each sentence with its check."""
     pieces, at = [], 0
     for check in found.checks:
-        pieces += [_linked(found.text[at : check.end], known), _mark(check)]
+        pieces += [_linked(found.text[at : check.end], found.citations), _mark(check)]
         at = check.end
-    pieces.append(_linked(found.text[at:], known))
+    pieces.append(_linked(found.text[at:], found.citations))
     return f'<p class="prose">{"".join(pieces)}</p>'
 
 
-def _linked(text: str, known: Mapping[int, Citation]) -> str:
+def _linked(text: str, citations: Sequence[Citation]) -> str:
+    """Prose whose citation marks are links."""
+    known = {citation.number: citation for citation in citations}
     parts, at = [], 0
     for mark in marks_in(text):
         if not known.keys() & set(mark.numbers):
@@ -231,7 +227,7 @@ def _copies(copies: Sequence[Copy]) -> str:
 
 _DATE_FROM = {"metadata": "as its file says", "url": "from its address", "text": "from its text"}
 _UPLOADED = re.compile(r"^.*[/\\]uploads[/\\][0-9a-f]{40,}[/\\]")
-"""Where Gradio keeps an uploaded file, of which a person knows only the name."""
+"""Where Gradio keeps an uploaded file; a person knows only its name."""
 
 
 def details(found: Details, copies: Sequence[Copy]) -> str:

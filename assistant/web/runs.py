@@ -20,12 +20,9 @@ MAIN_MEASURES = (
 """The measures that are shown; the report has them all."""
 
 WRONG = (
-    "should have refused",
-    "should have answered",
-    "wrong sentence",
-    "retrieved but not chosen",
-    "not retrieved",
-)
+    "should have refused, should have answered, wrong sentence, retrieved but not chosen, "
+    "not retrieved"
+).split(", ")
 RIGHT = ("right", "rightly refused")
 
 
