@@ -118,9 +118,9 @@ class Assistant(Library):
             LexicalIndex(store),
             VectorIndex(self._chroma),
             self._models.answering,
-            settings.retrieval,
-            settings.abbreviations,
-            reranker,
+            mode=settings.retrieval,
+            abbreviations=settings.abbreviations,
+            reranker=reranker,
         )
         extractive = ExtractiveAnswerer(store)
         generative = None

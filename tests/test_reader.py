@@ -495,7 +495,7 @@ def test_the_page_shows_the_short_answer_once_letter_by_letter(news, short, lett
 def test_the_page_shows_the_short_answer_before_the_first_quote_and_also_while_it_grows(news):
     answer = ask(news, Says("nowhere at all"))
     for complete in (False, True):
-        shown = render.answer(answer, complete)
+        shown = render.answer(answer, complete=complete)
         assert 0 < shown.index("nowhere at all") < shown.index("<blockquote>")
 
 
@@ -715,6 +715,6 @@ def test_an_empty_folder_as_reranker_fails_with_the_setting_when_first_asked(ber
 
 def test_a_model_with_three_outputs_is_no_reranker(made):
     folder, _ = made(3)
-    with pytest.raises(ModelError, match="3 numbers.*set reranker to") as caught:
+    with pytest.raises(ModelError, match=r"3 numbers.*set reranker to") as caught:
         SentenceReranker(str(folder)).scores("who?", TEXTS)
     assert caught.value.subject == str(folder)

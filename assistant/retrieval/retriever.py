@@ -67,6 +67,7 @@ class Retriever:
         lexical: LexicalIndex,
         vectors: VectorIndex,
         answering: Callable[[], Embedder],
+        *,
         mode: Mode = "hybrid",
         abbreviations: bool = True,
         reranker: Reranker | None = None,

@@ -40,7 +40,7 @@ def note(text: str) -> str:
     return f'<div class="note">{shown(text)}</div>'
 
 
-def answer(found: Answer, complete: bool = True) -> str:
+def answer(found: Answer, *, complete: bool = True) -> str:
     """The message with an answer: prose or quoted sentences, then its sources as cards."""
     parts = ['<div class="answer">']
     if not found.answered:

@@ -166,8 +166,8 @@ def _joined_lines(lines: list[Line]) -> list[Block]:
     leading = _leading(lines)
     blocks: list[Block] = []
     before: Line | None = None
-    for number, line in enumerate(lines):
-        line = replace(line, column=_column(line, lines[max(0, number - 40) : number + 40]))
+    for number, found in enumerate(lines):
+        line = replace(found, column=_column(found, lines[max(0, number - 40) : number + 40]))
         if before is None or _begins(line, before, leading):
             blocks.append(Block(line.text, line.height))
         else:
