@@ -85,6 +85,18 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Query:
+    """A question as it is searched for."""
+
+    text: str
+    """As the person asked it."""
+    spelled: str
+    """Standing alone, without misspelled words."""
+    expanded: str
+    """The same with abbreviations spelled out."""
+
+
+@dataclass(frozen=True)
 class ScoredPassage:
     """A passage with the rank and score of each stage of retrieval."""
 
@@ -94,10 +106,9 @@ class ScoredPassage:
     question only."""
     dense_rank: int | None = None
     dense_score: float | None = None
-    """Cosine of question and passage, -1 to 1."""
     lexical_rank: int | None = None
     lexical_score: float | None = None
-    """BM25, higher is better."""
+    """The cosine of question and passage, -1 to 1, and BM25: higher is better."""
     copies: tuple[Passage, ...] = ()
     """Passages of other articles with nearly the same words, dropped from the candidates."""
 
@@ -301,28 +312,18 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``assistant ask --json``."""
-        keys = "number article_id title source published url start end quote speaker context"
-        return {
-            "question": self.question,
-            "searched_for": self.searched_for,
-            "answered": self.answered,
-            "short_answer": self.short_answer,
-            "text": self.text,
-            "citations": [
-                {key: getattr(c, key) for key in keys.split()}
-                | {"also": [asdict(copy) for copy in c.also]}
-                for c in self.citations
-            ],
-            "within": asdict(self.within) if self.within else None,
-            "period": self.period,
-            "newest_first": self.newest_first,
-            "disagreements": [asdict(one) for one in self.disagreements],
-            "checks": [asdict(check) for check in self.checks],
-            "notice": self.notice,
-            "generation": None if self.generation is None else asdict(self.generation),
-            "confidence": round(self.confidence, 4),
-            "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
-        }
+        found = asdict(replace(self, passages=()))
+        cited = "number article_id title source published url start end quote speaker context also"
+        found["citations"] = [{k: one[k] for k in cited.split()} for one in found["citations"]]
+        found |= {name: list(found[name]) for name in ("checks", "disagreements")}
+        found["within"] = found["within"] if self.within else None
+        found["confidence"] = round(self.confidence, 4)
+        found["timings"] = {stage: round(seconds, 4) for stage, seconds in self.timings.items()}
+        shown = (
+            "question searched_for answered short_answer text citations within period newest_first"
+            " disagreements checks notice generation confidence timings"
+        )
+        return {name: found[name] for name in shown.split()}
 
     def turn(self) -> Turn:
         """What a follow-up may refer to."""
@@ -345,6 +346,5 @@ class Progress:
 
 
 ShowProgress = Callable[[Progress], None]
-
 ShowWaiting = Callable[[str], None]
 """Called about twice a second while another process is indexing, with its progress."""

@@ -7,8 +7,7 @@ from assistant.answering import messages
 from assistant.answering.contradictions import disagreement_of
 from assistant.answering.duplicates import Reprints
 from assistant.answering.selection import Ranked, Selection
-from assistant.retrieval.query import Query
-from assistant.schema import Answer, Article, Check, Citation, Evidence
+from assistant.schema import Answer, Article, Check, Citation, Evidence, Query
 from assistant.store.store import Store
 
 NEARBY = 3

@@ -16,8 +16,7 @@ from assistant.answering.verification.claims import without_fabrications
 from assistant.errors import LanguageModelError
 from assistant.models.llm import prompts
 from assistant.models.llm.base import Completion, LanguageModel
-from assistant.retrieval.query import Query
-from assistant.schema import Answer, Citation, Generation
+from assistant.schema import Answer, Citation, Generation, Query
 from assistant.text.citation_marks import cited_in, settled
 
 SOURCES = 8

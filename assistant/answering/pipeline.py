@@ -12,11 +12,10 @@ from assistant.answering.recency import with_versions
 from assistant.answering.selection import Ranked, Selection, Selector, rank
 from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
-from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import asks_for_latest, may_disagree
 from assistant.retrieval.retriever import EVERYTHING, Found, Retriever
 from assistant.retrieval.time_expressions import timespan_of
-from assistant.schema import Answer, Filter, ScoredPassage, Turn
+from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
 
 JUDGED = 8
 """Passages that are read for each candidate rewrite of a follow-up, to choose one of them."""

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from assistant.models.cross_encoder import CrossEncoder, PassageScores
 from assistant.models.logistic import Features, LogisticModel
-from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import wants_statement
-from assistant.schema import Evidence, Passage, ScoredPassage
+from assistant.schema import Evidence, Passage, Query, ScoredPassage
 from assistant.text.sentences import Span, is_heading, sentences_of
 from assistant.text.speech import speaker_of
 from assistant.text.tokens import content_words, words

@@ -9,9 +9,8 @@ from assistant.answering.contradictions import disagreeing
 from assistant.answering.duplicates import Reprints
 from assistant.answering.reader import ReaderResult
 from assistant.retrieval.fusion import NEAR_DUPLICATE
-from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import may_disagree
-from assistant.schema import Article, Evidence, ScoredPassage
+from assistant.schema import Article, Evidence, Query, ScoredPassage
 from assistant.store.store import Store
 from assistant.text.similarity import word_similarity
 

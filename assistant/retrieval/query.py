@@ -3,10 +3,10 @@ expression for the full-text index.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from assistant.retrieval.spelling import correct_question
+from assistant.schema import Query
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.text.abbreviations import UNIVERSAL, Expansion, expand
@@ -25,30 +25,11 @@ words are left to the vectors. Over 43,681 passages no question of news-2022 fin
 MRR falls by 0.004. What it saves among a million: eval/LOG.md, 2026-11-25."""
 
 
-@dataclass(frozen=True)
-class Query:
-    """A question as it is searched for."""
-
-    text: str
-    """As the person asked it."""
-    spelled: str
-    """Standing alone, without misspelled words."""
-    expanded: str
-    """The same with abbreviations spelled out."""
-
-
-@dataclass(frozen=True)
-class LexicalQuery:
-    """A query with its expressions in FTS5 syntax: a passage gets the best score of them all."""
-
-    query: Query
-    expressions: tuple[str, ...]
-
-
 def analyse(
     question: str, store: Store, lexical: LexicalIndex, *, abbreviations: bool = True
-) -> LexicalQuery:
-    """The query for a question, with the words and abbreviations of one snapshot of the store.
+) -> tuple[Query, list[str]]:
+    """The query for a question, and its expressions in FTS5 syntax: a passage gets the best of$
+    their scores. The words and abbreviations are those of one snapshot of the store.
 
     Args:
         abbreviations: spell out the short forms of a question.
@@ -61,7 +42,7 @@ def analyse(
         terms = [*_stems(expansion), *_foreign_terms(expansion.question, languages)]
         frequencies = lexical.document_frequencies(terms)
     query = Query(question, expansion.question, expansion.text)
-    return LexicalQuery(query, tuple(match_expressions(expansion, frequencies, languages)))
+    return query, match_expressions(expansion, frequencies, languages)
 
 
 def _stems(expansion: Expansion) -> list[str]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from assistant.models.embedding import Embedder, Vectors, encode_question
 from assistant.models.hub import Reranker
 from assistant.retrieval.fusion import collapse_copies, fuse
-from assistant.retrieval.query import Query, analyse
-from assistant.schema import Filter, ScoredPassage
+from assistant.retrieval.query import analyse
+from assistant.schema import Filter, Query, ScoredPassage
 from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
@@ -103,13 +103,14 @@ class Retriever:
     def _search(
         self, question: str, limit: int, within: Filter, embedder: Embedder | None
     ) -> Found:
-        analysed = analyse(question, self.store, self.lexical, abbreviations=self.abbreviations)
-        query = analysed.query
+        query, expressions = analyse(
+            question, self.store, self.lexical, abbreviations=self.abbreviations
+        )
         among = self._among(within) if within else None
         if among is not None and not len(among.numbers):
             return query, ()
         # In parallel: SQLite and the model both release Python's lock.
-        matching = self._lexical_threads.submit(self._lexical, analysed.expressions, among)
+        matching = self._lexical_threads.submit(self._lexical, expressions, among)
         vector = None if embedder is None else encode_question(embedder, query.expanded)
         model = "" if embedder is None else embedder.fingerprint
         dense = [] if vector is None else self._dense(vector, model, among)

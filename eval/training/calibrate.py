@@ -26,9 +26,8 @@ from assistant.answering.reader import (
 from assistant.models.cross_encoder import CrossEncoder, PassageScores
 from assistant.models.embedding import SentenceEmbedder
 from assistant.models.logistic import LogisticModel
-from assistant.retrieval.query import Query
 from assistant.retrieval.retriever import Retriever
-from assistant.schema import ScoredPassage
+from assistant.schema import Query, ScoredPassage
 from assistant.text.sentences import sentences_of
 from eval.measures import auroc, token_f1
 from eval.training.embedding import CachedEmbedder
