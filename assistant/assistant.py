@@ -201,7 +201,8 @@ class Assistant(Library):
         request = AskRequest(question, () if alone else turns, within, today, narrow)
         for answer in self._pipeline.stream(request):
             notice = " ".join(filter(None, (answer.notice, self.model_problem())))
-            yield replace(answer, notice=notice).timed(loading=loading)
+            timings = answer.timings | {"loading": loading}
+            yield replace(answer, notice=notice, timings=timings)
 
     def understand(
         self,

@@ -1,7 +1,7 @@
 """Where dated articles answer one question with different numbers, or name different holders of
 one office.
 
-Said only where it is sure: a claim that is none costs more trust than a missing one. So two
+Reported only where it is sure: a false contradiction costs more trust than a missed one. So two
 sentences must speak of the same thing (the question's names, the same thing counted, no other
 years, places or tenses), and a rounding is no disagreement.
 """
@@ -16,7 +16,7 @@ from functools import cached_property
 
 from assistant.answering.recency import certainly_later, moment, on_subject, words_of
 from assistant.retrieval.question_types import office_of, wants_number
-from assistant.schema import Article, Citation, Claim, Disagreement, Evidence
+from assistant.schema import Article, Citation, Disagreement, Evidence, ReportedValue
 from assistant.text.names import Vocabulary, names_of
 from assistant.text.quantities import DAY, DECADE, ORDINAL, Number, figures_of, in_digits
 from assistant.text.speech import same_speaker, speakers_of
@@ -35,7 +35,7 @@ _APART = 0.15
 """By how much of itself a number that is "about", "nearly" or "more than" may be another."""
 
 _ROUND_FROM = 100
-"""Below, 10 is no rounding of 11."""
+"""Below this, 10 is not a rounding of 11."""
 
 _ASKING = frozenset(
     map(stem, "many much number total latest current currently recent now today far".split())
@@ -104,7 +104,9 @@ def disagreement_of(
     oldest first.
     """
     claims = [
-        Claim(citation.number, value, citation.source or citation.title, citation.published or "")
+        ReportedValue(
+            citation.number, value, citation.source or citation.title, citation.published or ""
+        )
         for one, value in differing
         for citation in citations
         if (citation.article_id, citation.start) == (one.passage.article_id, one.start)
@@ -122,7 +124,7 @@ class _Said:
     evidence: Evidence
     article: Article
     value: str
-    """As it is shown, see `Claim.value`."""
+    """As it is shown, see `ReportedValue.value`."""
     number: Number | None = None
     """None: it is a name."""
     rounded: bool = False
@@ -191,7 +193,7 @@ def _of_each_article(
     articles: Mapping[str, Article],
     read: Callable[[str, Evidence, Article], "_Said | None"],
 ) -> list[_Said]:
-    """The value of each dated article; none of one that says several."""
+    """The value that each dated article gives, without those that give several."""
     found: dict[str, list[_Said]] = {}
     for one in evidence:
         article = articles[one.passage.article_id]
@@ -203,7 +205,7 @@ def _of_each_article(
 
 
 def _number_in(question: str, evidence: Evidence, article: Article) -> _Said | None:
-    """The one number of the short answer; None where there is none, or more."""
+    """The number of the short answer; None unless it has exactly one."""
     answered = figures_of(evidence.answer)
     if len(answered.numbers) != 1 or answered.dates:
         return None
@@ -233,7 +235,7 @@ def _number_in(question: str, evidence: Evidence, article: Article) -> _Said | N
 
 
 def _holder_in(question: str, evidence: Evidence, article: Article) -> _Said | None:
-    """The one name of the short answer, of a sentence that has the office, too."""
+    """The name of the short answer, if it has just one and its sentence names the office, too."""
     office = office_of(question)
     named = names_of(evidence.answer)
     held, not_held = rf"\b{re.escape(office)}", rf"{_NOT_IN_OFFICE}{re.escape(office)}"
@@ -278,7 +280,7 @@ def _at_one_time(one: _Said, other: _Said, question: str) -> bool:
 
 def _counts_alike(one: _Said, other: _Said, question: str) -> bool:
     """Whether both numbers count the same thing, or what the question asks for: "11 people" and
-    "nine miners", but neither "30 rescuers" nor a share of others.
+    "nine miners", but not "30 rescuers" or a share of others.
     """
     if one.number and one.number.unit not in (None, "percent"):
         return True
@@ -294,7 +296,7 @@ def _a_year(number: Number) -> bool:
 
 
 def _near(one: float, other: float, rounded: bool) -> bool:
-    """Whether two numbers are one: equal, about equal, or the one a rounding of the other."""
+    """Whether two numbers agree: equal, about equal, or one a rounding of the other."""
     if one == other:
         return True
     if rounded and abs(one - other) <= _APART * max(abs(one), abs(other)):

@@ -1,4 +1,4 @@
-"""Evidence to an answer of verbatim sentences, or to a refusal; and the citations of both."""
+"""Evidence to an answer of verbatim sentences or to a refusal, both with citations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ NEARBY = 3
 
 @dataclass(frozen=True)
 class ExtractiveAnswerer:
-    """Answers with sentences of the articles, letter by letter."""
+    """Answers with verbatim sentences of the articles."""
 
     store: Store
 

@@ -33,7 +33,7 @@ class AskRequest:
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
-    """Whether a time that the question speaks of may narrow it, or put the newest first."""
+    """Whether the time in the question may narrow it, or put the newest first."""
 
     @property
     def text(self) -> str:
@@ -93,20 +93,18 @@ class Pipeline:
         selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
         for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
-            yield _with(understanding, answer).timed(**clock.laps)
+            yield replace(_with(understanding, answer), timings=dict(clock.laps))
             clock.resume()
 
     def understand(self, request: AskRequest) -> QueryUnderstanding:
-        """What a question means: in its conversation, and of which time it speaks."""
+        """What a question means in its conversation, and which time it is about."""
         return self._understand(request, Clock())
 
     # ---- understanding ----------------------------------------------------------------------
 
     def _understand(self, request: AskRequest, clock: "Clock") -> QueryUnderstanding:
-        """See `understand`.
-
-        The time narrows only where the articles of that time answer: one published later may well
-        say what happened then.
+        """What a question means. Its time narrows only if the articles of that time answer: a later
+        article may well say what happened then.
         """
         standalone, found = self._contextualised(request, clock)
         latest = request.narrow and asks_for_latest(standalone)

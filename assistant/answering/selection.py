@@ -1,6 +1,4 @@
-"""What was read is ranked once, and the sentences that an answer quotes are chosen once, for both
-answerers.
-"""
+"""What was read is ranked once, and the sentences to quote are chosen once, for both answerers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -129,7 +127,7 @@ def _likely(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _distinct(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
-    """The first sentences of which none says the same as another."""
+    """The first sentences that all say something different."""
     chosen: list[Evidence] = []
     for candidate in evidence:
         if len(chosen) == most:
