@@ -15,14 +15,21 @@ export ASSISTANT_PORT := $(PORT)
 endif
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: chat test check eval train bench clean
+# Tests of a module share a corpus or a server, so one process runs them.
+PYTEST  = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: chat test test-fast check eval train bench clean
 
 chat: $(VENV)/.installed
 	@$(BIN)/assistant chat
 
 test: $(VENV)/.installed-dev
 	@./tests/browser.sh
-	$(BIN)/pytest
+	$(PYTEST)
+
+# What a developer runs between two edits: everything but what takes seconds.
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

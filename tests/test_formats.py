@@ -964,6 +964,7 @@ def zipped(members):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measured in kilobytes as Linux does")
 @pytest.mark.parametrize(
     "name, make, most",

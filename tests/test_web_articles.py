@@ -18,6 +18,8 @@ from .test_web import HOSTILE, QUINCES, Visit, browser, serving  # noqa: F401 - 
 from .web_server import WebServer
 from .web_server import page as page_of
 
+pytestmark = pytest.mark.slow
+
 FERRY = """---
 # checked by Ann
 title: The fery
