@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant, open_assistant
-    from assistant.corpus.transfer.importing import import_corpus
+    from assistant.corpus.transfer import import_corpus
     from assistant.errors import AssistantError
     from assistant.schema import Answer, Article, Citation
 
 __all__ = [
-    "Answer", "Article", "Assistant", "AssistantError", "Citation", "import_corpus",
+    "Answer",
+    "Article",
+    "Assistant",
+    "AssistantError",
+    "Citation",
+    "import_corpus",
     "open_assistant",
-]  # fmt: skip
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -28,7 +33,7 @@ _HOMES = {
     "Assistant": "assistant.assistant",
     "AssistantError": "assistant.errors",
     "Citation": "assistant.schema",
-    "import_corpus": "assistant.corpus.transfer.importing",
+    "import_corpus": "assistant.corpus.transfer",
     "open_assistant": "assistant.assistant",
 }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from assistant.answering.reader import Reader, TrainedReader
 from assistant.answering.selection import Selector
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
-from assistant.corpus import embedding_migration, feeds, watch
+from assistant.corpus import feeds, watch
 from assistant.corpus.folder import Corpus
 from assistant.corpus.incoming import Incoming, Limits, page_at
 from assistant.corpus.indexing import Index
@@ -30,22 +31,19 @@ from assistant.corpus.ingestion import Ingestion
 from assistant.corpus.library import EVERYTHING, Library
 from assistant.corpus.pace import Pace
 from assistant.corpus.plan import Change, Plan, ShowPlan
-from assistant.corpus.transfer.exporting import export_corpus
-from assistant.corpus.transfer.manifest import Transfer
+from assistant.corpus.transfer import Transfer, export_corpus
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
+from assistant.models.hub import Reranker, SentenceEntailment, SentenceReranker
 from assistant.models.llm.base import LanguageModel
 from assistant.models.llm.providers import language_model
-from assistant.models.pair_models import Reranker, SentenceEntailment, SentenceReranker
 from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.suggestions import suggest
 from assistant.schema import Answer, Filter, ScoredPassage, ShowProgress, ShowWaiting, Turn
 from assistant.settings import Settings, load_settings
-from assistant.store.active_model import Models
+from assistant.store.active_model import Models, ModelSwitch
 from assistant.store.chroma_follower import ChromaFollower
 from assistant.store.full_text import LexicalIndex
-from assistant.store.near_duplicates import Copies
-from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -108,29 +106,30 @@ class Assistant(Library):
         self._store = store = Store(settings.data_folder)
         self._models = Models(store.embeddings, embedder)
         self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
-        copies = Copies(store)
-        index = Index(corpus, store, copies, self._chroma, self._models, settings.passage_words)
+        index = Index(corpus, store, self._chroma, self._models, settings.passage_words)
         super().__init__(index, settings.data_folder / "removed")
-        self._limits = Limits.of(settings)
-        self._switch = embedding_migration.BackgroundSwitch(index)
+        self._limits = Limits(
+            settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
+        )
+        self._switch = ModelSwitch(self._models, self._chroma.follow)
         self._ingestion = Ingestion(index, self._limits)
         self._retriever = Retriever(
             store,
             LexicalIndex(store),
-            VectorIndex(store.embeddings, self._chroma),
+            VectorIndex(self._chroma),
             self._models.answering,
-            settings.retrieval,
-            settings.abbreviations,
-            reranker,
+            mode=settings.retrieval,
+            abbreviations=settings.abbreviations,
+            reranker=reranker,
         )
-        extractive = ExtractiveAnswerer(store.article, copies)
+        extractive = ExtractiveAnswerer(store)
         generative = None
         if model is not None:
             generative = GenerativeAnswerer(model, extractive, settings.llm_context, entails)
         self._pipeline = Pipeline(
             self._retriever,
             reader,
-            Selector(store.article, copies, settings.threshold, settings.answer_sentences),
+            Selector(store, settings.threshold, settings.answer_sentences),
             extractive,
             settings.candidates,
             # A reranker has read them all before: what it puts last is not read again.
@@ -139,7 +138,7 @@ class Assistant(Library):
             generative,
         )
         self._ready = threading.Event()
-        self._suggestions: PerGeneration[str, list[str]] = PerGeneration(store.generation)
+        self._suggestions = store.cached(partial(suggest, store, self._retriever.lexical))
 
     def __enter__(self) -> "Assistant":
         return self
@@ -202,7 +201,8 @@ class Assistant(Library):
         request = AskRequest(question, () if alone else turns, within, today, narrow)
         for answer in self._pipeline.stream(request):
             notice = " ".join(filter(None, (answer.notice, self.model_problem())))
-            yield replace(answer, notice=notice).timed(loading=loading)
+            timings = answer.timings | {"loading": loading}
+            yield replace(answer, notice=notice, timings=timings)
 
     def understand(
         self,
@@ -223,8 +223,7 @@ class Assistant(Library):
 
     def suggested_questions(self, limit: int = 4) -> list[str]:
         """Questions that the articles answer, for people who do not know what to ask."""
-        lexical = self._retriever.lexical
-        return self._suggestions.get("", lambda: suggest(self._store, lexical))[:limit]
+        return self._suggestions()[:limit]
 
     def give_feedback(self, answer: Answer, reason: str, remark: str = "") -> Path:
         """Puts an answer that is wrong, for one of `feedback.REASONS`, into the inbox of the
@@ -266,7 +265,7 @@ class Assistant(Library):
 
     def mend_vectors(self) -> int:
         """Embeds the articles again that lack a vector of the model; returns how many."""
-        return embedding_migration.repair(self._index)
+        return self._index.repair()
 
     def mend_chroma(self) -> list[str] | None:
         """Rebuilds Chroma if it is not whole; what was wrong, None if another process owns it."""
@@ -303,7 +302,7 @@ class Assistant(Library):
         if background:
             self._switch.start()
         else:
-            embedding_migration.switch(self._index, progress=progress, waiting=waiting)
+            self._switch.run(progress, waiting)
         return plan
 
     def add(

@@ -28,22 +28,18 @@ _Result = tuple[Literal["ok", "mended", "failed"], str]
 
 def examine(settings: Settings, embedder: Embedder | None = None) -> list[Finding]:
     """What is well, what was repaired, and what a person must do, part by part."""
-    findings = [_finding("store", _store(settings.data_folder))]
-    if not findings[0].ok:
-        return findings
-    with open_assistant(settings, embedder=embedder) as assistant:
-        for part, check in _CHECKS.items():
-            try:
-                result = check(assistant)
-            except AssistantError as error:
-                result = "failed", str(error)
-            findings.append(_finding(part, result))
-    return findings
-
-
-def _finding(part: str, result: _Result) -> Finding:
-    status, message = result
-    return Finding(part, status != "failed", message, status == "mended")
+    results = {"store": _store(settings.data_folder)}
+    if results["store"][0] != "failed":
+        with open_assistant(settings, embedder=embedder) as assistant:
+            for part, check in _CHECKS.items():
+                try:
+                    results[part] = check(assistant)
+                except AssistantError as error:
+                    results[part] = "failed", str(error)
+    return [
+        Finding(part, status != "failed", message, status == "mended")
+        for part, (status, message) in results.items()
+    ]
 
 
 def _store(folder: Path) -> _Result:
@@ -84,11 +80,9 @@ def _corpus(assistant: Assistant) -> _Result:
 
 
 def _vectors(assistant: Assistant) -> _Result:
-    problem = assistant.model_problem()
-    if problem:
+    if problem := assistant.model_problem():
         return "failed", problem
-    incomplete = assistant.mend_vectors()
-    if incomplete:
+    if incomplete := assistant.mend_vectors():
         return "mended", f"{incomplete} articles had none; embedded anew"
     return "ok", "every passage has one"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from filelock import FileLock
 
@@ -20,8 +20,7 @@ from assistant.schema import Answer
 
 INBOX = "inbox.jsonl"
 
-Reason = Literal["wrong source", "missing fact", "should have refused"]
-REASONS: tuple[str, ...] = get_args(Reason)
+REASONS = ("wrong source", "missing fact", "should have refused")
 """What can be wrong with an answer."""
 
 MAX_REMARK = 2_000

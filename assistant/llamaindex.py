@@ -78,7 +78,9 @@ class ReaderPostprocessor(BaseNodePostprocessor):
         headings = [str(node.node.metadata.get("heading", "")) for node in nodes]
         scores = self._model.read(query_bundle.query_str, list(zip(headings, texts, strict=True)))
         read = [
-            NodeWithScore(node=_annotated(node.node, text, s), score=_probability(s.relevance))
+            NodeWithScore(
+                node=_annotated(node.node, text, s), score=1 / (1 + math.exp(-s.relevance))
+            )
             for node, text, s in zip(nodes, texts, scores, strict=True)
         ]
         read.sort(key=lambda node: -(node.score or 0.0))
@@ -100,7 +102,3 @@ def _annotated(node: BaseNode, text: str, scores: PassageScores) -> BaseNode:
     for keys in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
         setattr(copy, keys, list(dict.fromkeys([*getattr(node, keys), *FOUND])))
     return copy
-
-
-def _probability(logit: float) -> float:
-    return 1.0 / (1.0 + math.exp(-logit))

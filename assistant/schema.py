@@ -16,7 +16,7 @@ class Article:
     """One article, cleaned of its page's clutter.
 
     `id` says which article (its canonical URL, else its path below the corpus folder);
-    `digest` says which version of it.
+    `digest`, its content hash, says which version of it.
     """
 
     id: str
@@ -29,19 +29,17 @@ class Article:
     published: str | None = None
     """ISO date or date and time; None when the article does not say. Never guessed."""
     language: str | None = None
-    """Two-letter code (ISO 639-1); recognised where the source does not say it and it is certain.
-    Not part of the digest, or recognising it another way would make each article another one."""
+    """Two-letter code (ISO 639-1), recognised if the source does not say it and it is certain. Not
+    part of the digest, or recognising it another way would change the hash of each article."""
     path: str = ""
     """Where its file lies below the corpus folder, with forward slashes."""
 
     @property
     def digest(self) -> str:
-        """Hash of everything that is indexed or shown; the path is not part of it."""
+        """The content hash: of everything that is indexed or shown, so not of the path."""
         parts = (self.title, self.text, self.url, self.source, *self.authors, self.published)
-        return blake2b(
-            "\x1f".join(part or "" for part in parts).encode("utf-8", "surrogatepass"),
-            digest_size=16,
-        ).hexdigest()
+        joined = "\x1f".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
+        return blake2b(joined, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,7 @@ class ArticleSummary:
 
 
 Order = Literal["date", "title", "outlet", "words", "added"]
-"""How a list of articles is ordered: the newest, the first of the alphabet, the longest or the last
-added or changed first."""
+"""How a list of articles is ordered: the newest, the longest or the last changed comes first."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class ScoredPassage:
-    """A passage with what each stage of retrieval thought of it (for "why this passage?")."""
+    """A passage with the rank and score of each stage of retrieval."""
 
     passage: Passage
     score: float
@@ -114,8 +111,7 @@ class Filter:
     """First and last day of publication, ISO dates; articles without a date are then left out."""
     sources: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
-    articles: tuple[str, ...] = ()
-    """Ids."""
+    articles: tuple[str, ...] = ()  # ids
     languages: tuple[str, ...] = ()
     """Codes, as the articles have them."""
 
@@ -123,12 +119,10 @@ class Filter:
         return self != Filter()
 
     def narrowed(self, since: str | None, until: str | None) -> "Filter":
-        """The same within these days, too: never wider than it was."""
-        return replace(
-            self,
-            since=max(filter(None, (self.since, since)), default=None),
-            until=min(filter(None, (self.until, until)), default=None),
-        )
+        """The filter that also asks for these days; never wider than it was."""
+        first = max(filter(None, (self.since, since)), default=None)
+        last = min(filter(None, (self.until, until)), default=None)
+        return replace(self, since=first, until=last)
 
 
 @dataclass(frozen=True)
@@ -157,7 +151,7 @@ class Copy:
     published: str | None
     url: str | None
     similarity: float
-    """Share of the shorter text that is in the longer, 0 to 1: see `copies.similarity`."""
+    """Share of the shorter text that is in the longer, 0 to 1: see `text.similarity`."""
 
     @property
     def name(self) -> str:
@@ -188,16 +182,16 @@ class Citation:
 
     @property
     def also_published_by(self) -> str:
-        """Their outlets, or titles, each once: ``Daily Post, Harbour Gazette``."""
+        """Their names, each once: ``Daily Post, Harbour Gazette``."""
         return ", ".join(dict.fromkeys(copy.name for copy in self.also))
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One question of a conversation and its answer, as far as a later question may lean on it."""
+    """One question of a conversation and its answer, as far as a follow-up may refer to them."""
 
     question: str
-    """As it was searched for, standing alone."""
+    """As it was searched for: it stands alone."""
     answer: str = ""
     """What was answered, without citation marks."""
     titles: tuple[str, ...] = ()
@@ -220,25 +214,24 @@ Verdict = Literal["verified", "weak", "unsupported"]
 
 @dataclass(frozen=True)
 class Check:
-    """What verification found about one sentence of an answer."""
+    """What verification found about one claim of an answer."""
 
     start: int
     end: int
     """Characters of `Answer.text`, the citation marks included."""
     verdict: Verdict
-    """verified: all of it is in the cited passages; weak: nothing is wrong with it, but they may
-    not say it; unsupported: something in it is not in them."""
+    """verified: the cited passages say it; weak: they may not; unsupported: part is absent."""
     cited: tuple[int, ...] = ()
     """Numbers of the citations it points to."""
     reasons: tuple[str, ...] = ()
     """What is missing, in words for people; none when verified."""
     fabricated: bool = False
-    """A quotation that nobody said, or a citation that there is not: such a sentence is removed."""
+    """It quotes what is in no source, or cites a source that does not exist: it is removed."""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What one dated article answers, in a few words."""
+class ReportedValue:
+    """The value that one dated article gives for what is asked."""
 
     number: int
     """Of the citation that says it."""
@@ -253,7 +246,7 @@ class Claim:
 class Disagreement:
     """Dated articles that answer one question with different numbers or names."""
 
-    claims: tuple[Claim, ...]
+    claims: tuple[ReportedValue, ...]
     """Two or more, the oldest first."""
     latest: int | None = None
     """Number of the citation that is newer than the others; None where that is not certain."""
@@ -261,10 +254,9 @@ class Disagreement:
     def summary(self) -> str:
         """One line: ``The articles disagree: 9 (Gazette, 2024-05-01) [1], 11 (…) [2]; …``."""
         whole = len({claim.published[:10] for claim in self.claims}) < len(self.claims)
-        dates = [c.published if whole else c.published[:10] for c in self.claims]
         said = [
-            f"{claim.value} ({claim.source}, {day}) [{claim.number}]"
-            for claim, day in zip(self.claims, dates, strict=True)
+            f"{c.value} ({c.source}, {c.published if whole else c.published[:10]}) [{c.number}]"
+            for c in self.claims
         ]
         newest = [c.value for c in self.claims if c.number == self.latest]
         ending = f"; the later one says {newest[0]}." if newest else "."
@@ -290,21 +282,18 @@ class Answer:
     confidence: float = 0.0
     """Calibrated probability that the articles answer the question."""
     checks: tuple[Check, ...] = ()
-    """What verification found, a check for each sentence that says something."""
+    """One for each claim of the text."""
     standalone: str = ""
     """The question as it was understood: it stands alone, its words are spelled right."""
     within: Filter = Filter()
-    """The articles that were asked: those that the person chose, and those of the time that the
-    question speaks of, where they answer it."""
+    """The articles asked: what the person chose, and within that the time that narrowed it."""
     period: str = ""
-    """How the question says that time; empty where it did not narrow."""
+    """How the question says that time; empty: it did not narrow."""
     newest_first: bool = False
-    """The question asks for the latest: the newest of the articles that answer comes first."""
+    """The question asks for the latest: the newest article that answers comes first."""
     disagreements: tuple[Disagreement, ...] = ()
-    """Where dated articles answer with different numbers or names."""
     notice: str = ""
-    """What a person should know about it: that a sentence was removed, that the language model
-    failed."""
+    """What a person should know, such as that the language model failed; empty: nothing."""
     generation: Generation | None = None
     """None where no language model wrote it."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -312,9 +301,7 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``assistant ask --json``."""
-        keys = (
-            "number article_id title source published url start end quote speaker context".split()
-        )
+        keys = "number article_id title source published url start end quote speaker context"
         return {
             "question": self.question,
             "searched_for": self.searched_for,
@@ -322,7 +309,8 @@ class Answer:
             "short_answer": self.short_answer,
             "text": self.text,
             "citations": [
-                {key: getattr(c, key) for key in keys} | {"also": [asdict(copy) for copy in c.also]}
+                {key: getattr(c, key) for key in keys.split()}
+                | {"also": [asdict(copy) for copy in c.also]}
                 for c in self.citations
             ],
             "within": asdict(self.within) if self.within else None,
@@ -337,15 +325,11 @@ class Answer:
         }
 
     def turn(self) -> Turn:
-        """What a later question may lean on."""
-        quotes = [citation.quote for citation in self.citations if self.answered]
-        said = [self.short_answer] if self.short_answer and self.answered else []
-        titles = dict.fromkeys(citation.title for citation in self.citations)
-        return Turn(self.standalone or self.question, " ".join([*said, *quotes]), tuple(titles))
-
-    def timed(self, **seconds: float) -> "Answer":
-        """The same answer with these stages' seconds added."""
-        return replace(self, timings={**self.timings, **seconds})
+        """What a follow-up may refer to."""
+        quoted = (citation.quote for citation in self.citations)
+        said = [self.short_answer or "", *quoted] if self.answered else []
+        titles = tuple(dict.fromkeys(citation.title for citation in self.citations))
+        return Turn(self.standalone or self.question, " ".join(filter(None, said)), titles)
 
 
 @dataclass(frozen=True)
@@ -363,4 +347,4 @@ class Progress:
 ShowProgress = Callable[[Progress], None]
 
 ShowWaiting = Callable[[str], None]
-"""Called about twice a second while another process is indexing, with how far that is."""
+"""Called about twice a second while another process is indexing, with its progress."""

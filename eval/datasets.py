@@ -19,7 +19,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from assistant.errors import CorpusError
-from assistant.sources.front_matter import write_front_matter
+from assistant.sources.formats.text import write_front_matter
 from eval.measures import contains_answer, squeezed, verbatim_support
 
 HERE = Path(__file__).parent

@@ -178,7 +178,7 @@ def test_a_page_cannot_take_the_place_of_anothers_article(web, at_home):
 
 
 def test_of_a_feed_each_entry_is_an_article(web, at_home, monkeypatch):
-    monkeypatch.setattr("assistant.sources.remote.politeness.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("assistant.sources.remote.polling.time.sleep", lambda seconds: None)
     web.at("/feed", page(FEED, "application/rss+xml"))
     web.at("/one", page(html("The first whale")))
     web.at("/two", page("gone", status=410))

@@ -1,5 +1,7 @@
 """Questions and answers over the bundled corpus, with the packaged model."""
 
+from itertools import pairwise
+
 import pytest
 
 from assistant.answering import extractive, messages
@@ -135,7 +137,7 @@ def test_an_empty_corpus_says_how_to_add_articles(folder):
 def test_a_stream_grows_and_ends_with_the_answer(bundled):
     answers = list(bundled.stream("Which countries are members of the CSTO?"))
     assert answers[-1].text == bundled.ask("Which countries are members of the CSTO?").text
-    for earlier, later in zip(answers, answers[1:], strict=False):
+    for earlier, later in pairwise(answers):
         assert later.text.startswith(earlier.text)
         assert later.citations[: len(earlier.citations)] == earlier.citations
 

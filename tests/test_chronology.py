@@ -9,7 +9,7 @@ from assistant.answering.reader import ReaderResult
 from assistant.answering.recency import certainly_later
 from assistant.cli import main
 from assistant.retrieval.question_types import asks_for_latest
-from assistant.schema import Claim, Disagreement, Evidence
+from assistant.schema import Disagreement, Evidence, ReportedValue
 from assistant.text.sentences import sentences_of
 from assistant.web import html as render
 
@@ -542,8 +542,8 @@ def test_it_is_said_in_one_line_with_links_to_both_sentences(mine):
 
 def test_the_claims_of_one_day_are_told_apart_by_their_times():
     claims = (
-        Claim(2, "9", "Tass", "2024-05-01T08:00:00Z"),
-        Claim(1, "11", "Tass", "2024-05-01T09:00:00Z"),
+        ReportedValue(2, "9", "Tass", "2024-05-01T08:00:00Z"),
+        ReportedValue(1, "11", "Tass", "2024-05-01T09:00:00Z"),
     )
     assert "T08:00:00Z" in Disagreement(claims, 1).summary()
 

@@ -250,7 +250,7 @@ def test_with_another_address_it_is_the_same_article(folder):
             "https://example.org/other",
         }
         assert len(embedder.encoded) == embedded
-        with pytest.raises(ArticleError, match="another article, other.md"):
+        with pytest.raises(ArticleError, match=r"another article, other\.md"):
             assistant.correct("https://example.org/ferry", url="https://example.org/other")
         assert assistant.correct("https://example.org/ferry", url="").article_id == "ferry.md"
         assert assistant.plan().empty

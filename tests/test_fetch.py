@@ -22,8 +22,7 @@ from assistant.sources.files import parse_article
 from assistant.sources.remote.addresses import parse_target, redirected
 from assistant.sources.remote.feed import discover_feeds, is_feed, parse_feed
 from assistant.sources.remote.fetch import MAX_REDIRECTS, StatusError, fetch
-from assistant.sources.remote.politeness import Politeness
-from assistant.sources.remote.polling import INTERVAL, Poll, after_failure, poll
+from assistant.sources.remote.polling import INTERVAL, Politeness, Poll, after_failure, poll
 from assistant.sources.remote.transport import Network
 
 from .web_server import Internet, WebServer, forever, head, page, redirect

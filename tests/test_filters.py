@@ -136,7 +136,7 @@ def test_many_passages_are_sifted_as_few_are_looked_at(whales, monkeypatch, ques
     assert few
     monkeypatch.setattr("assistant.retrieval.retriever.FEW", 1)
     monkeypatch.setattr("assistant.retrieval.retriever.MOST", most)
-    whales._retriever._allowed.clear()
+    whales._retriever._among.cache_clear()
     assert found() == few
 
 

@@ -477,7 +477,7 @@ def test_a_file_that_cannot_be_read_is_told_once_until_it_changes(folder):
         folder.write("good.txt", "The seal likes herring.")
         assert watching.next() == ["new good.txt"]
         folder.write("bad.md", "---\nb: [\n---\nxy")
-        assert [line for line in watching.next() if "bad.md" in line][0].startswith("failed")
+        assert next(line for line in watching.next() if "bad.md" in line).startswith("failed")
         folder.write("bad.md", "The whale likes krill.")
         assert "new bad.md" in watching.next()
 

@@ -22,11 +22,17 @@ from hypothesis import strategies as st
 
 from assistant.errors import ArticleError
 from assistant.schema import Article
-from assistant.sources.dates import find_date, head_date, url_date
 from assistant.sources.decoding import clean
 from assistant.sources.files import MANY, SUFFIXES, parse_article, read_articles
-from assistant.sources.filing import Names, markdown_of
-from assistant.sources.metadata import FiledArticle, make_article
+from assistant.sources.filing import markdown_of
+from assistant.sources.metadata import (
+    FiledArticle,
+    Names,
+    find_date,
+    head_date,
+    make_article,
+    url_date,
+)
 from eval import extraction
 
 MOST = 20 << 20

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from email.utils import formatdate
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from traceback import format_exception
@@ -654,7 +655,7 @@ def test_what_is_shown_only_grows_and_is_whole_at_the_end(pieces):
     text = "".join(pieces) + "."
     shown = [settled(text[:end]) for end in range(len(text) + 1)]
     assert all(text.startswith(one) for one in shown)
-    assert all(later.startswith(one) for one, later in zip(shown, shown[1:], strict=False))
+    assert all(later.startswith(one) for one, later in pairwise(shown))
     assert not any(re.search(r"\[\d{0,3}\Z", one) for one in shown)
     assert shown[-1] == text
 
@@ -662,7 +663,7 @@ def test_what_is_shown_only_grows_and_is_whole_at_the_end(pieces):
 @given(st.text(st.sampled_from("<>/think x\n")), st.integers(1, 5))
 def test_answers_without_thoughts_only_grow(text, step):
     shown = [llama_index._without_thoughts(text[:end]) for end in range(0, len(text) + 1, step)]
-    assert all(later.startswith(one) for one, later in zip(shown, shown[1:], strict=False))
+    assert all(later.startswith(one) for one, later in pairwise(shown))
 
 
 # ---- follow-ups ---------------------------------------------------------------------------------

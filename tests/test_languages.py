@@ -306,7 +306,7 @@ def test_words_are_corrected_within_their_language_only(mixed, typed, meant):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(sorted(STEMMERS) + ["zh", "uk", ""]), st.lists(TEXTS, min_size=1, max_size=8)
+    st.sampled_from([*sorted(STEMMERS), "zh", "uk", ""]), st.lists(TEXTS, min_size=1, max_size=8)
 )
 @example("de", ["".join(HOSTILE), " ".join(HOSTILE)])
 @example("", HOSTILE)

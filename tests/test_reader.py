@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from onnxruntime import InferenceSession
 
 from assistant import open_assistant
 from assistant.answering.reader import ReaderResult
@@ -28,9 +29,8 @@ from assistant.models.cross_encoder import (
     PassageScores,
     best_span,
 )
-from assistant.models.hub import PACKAGED
-from assistant.models.pair_models import SentenceReranker
-from assistant.schema import Evidence
+from assistant.models.hub import PACKAGED, SentenceReranker
+from assistant.schema import Evidence, Turn
 from assistant.settings import load_settings
 from assistant.text.sentences import split_sentences
 from assistant.web import html as render
@@ -68,11 +68,6 @@ FACTS = [
     ),
 ]
 
-NOISE = 2.0
-"""Logits by which a score may change with the other passages of the call: activations become bytes
-with one scale for all of them. Measured: at most 1.7 for a passage and for a sentence, 0.1 on
-average; a passage about something else is about nine below the one that answers."""
-
 
 @pytest.fixture(scope="module")
 def model():
@@ -98,7 +93,7 @@ def test_a_plain_question_finds_its_passage_its_sentence_and_its_words(
     assert answer in sentence
     assert words == answer
     assert logit > 0
-    assert right.relevance > wrong.relevance + NOISE
+    assert right.relevance > wrong.relevance + 4  # nine, measured
     assert right.evidence(0, len(passage)) > wrong.evidence(0, len(UNRELATED))
     assert wrong.answer(0, len(UNRELATED))[2] < 0
 
@@ -185,15 +180,13 @@ def test_a_passage_is_scored_alike_whatever_is_read_beside_it(
     [alone] = model.read(question, [("", passage)])
     for at in (0, len(others) // 2, len(others)):
         asked = [*others[:at], passage, *others[at:]]
-        together = model.read(question, [("", text) for text in asked])
+        together = CrossEncoder().read(question, [("", text) for text in asked])
         assert len(together) == len(asked)
         scores = together[at]
-        assert list(scores.starts) == list(alone.starts)
-        assert list(scores.ends) == list(alone.ends)
-        assert scores.relevance == pytest.approx(alone.relevance, abs=NOISE)
+        assert scores.relevance == alone.relevance
+        for name in ("starts", "ends", "scores"):
+            np.testing.assert_array_equal(getattr(scores, name), getattr(alone, name))
         assert best_sentence(scores, passage)[2] == answer
-        for span in split_sentences(passage):
-            assert scores.evidence(*span) == pytest.approx(alone.evidence(*span), abs=NOISE)
 
 
 def test_no_passages_have_no_scores_and_need_no_model(model, tmp_path):
@@ -503,8 +496,31 @@ def test_the_page_shows_the_short_answer_once_letter_by_letter(news, short, lett
 def test_the_page_shows_the_short_answer_before_the_first_quote_and_also_while_it_grows(news):
     answer = ask(news, Says("nowhere at all"))
     for complete in (False, True):
-        shown = render.answer(answer, complete)
+        shown = render.answer(answer, complete=complete)
         assert 0 < shown.index("nowhere at all") < shown.index("<blockquote>")
+
+
+@pytest.mark.parametrize(
+    "question, before",
+    [
+        ("And when was it closed?", "What happened to the bridge?"),
+        ("And the ships in 2024?", "How many ships were in the harbour in 2023?"),
+    ],
+)
+def test_what_was_read_to_understand_a_question_is_not_read_again_to_answer_it(
+    news, monkeypatch, question, before
+):
+    run, read = InferenceSession.run, []
+
+    def counted(session, names, inputs):
+        read.extend(row.tobytes() for row in inputs["ids"])
+        return run(session, names, inputs)
+
+    monkeypatch.setattr(InferenceSession, "run", counted)
+    with news.open() as assistant:
+        assistant.sync()
+        assistant.ask(question, [Turn(before, NEWS["bridge.txt"])])
+    assert len(read) == len(set(read)) > len(NEWS), "both rewrites are read, no pair twice"
 
 
 # ---- the reranker ---------------------------------------------------------------------------
@@ -701,6 +717,6 @@ def test_an_empty_folder_as_reranker_fails_with_the_setting_when_first_asked(ber
 
 def test_a_model_with_three_outputs_is_no_reranker(made):
     folder, _ = made(3)
-    with pytest.raises(ModelError, match="3 numbers.*set reranker to") as caught:
+    with pytest.raises(ModelError, match=r"3 numbers.*set reranker to") as caught:
         SentenceReranker(str(folder)).scores("who?", TEXTS)
     assert caught.value.subject == str(folder)

@@ -600,11 +600,11 @@ def test_what_is_fitted_tells_the_classes_apart_on_any_scale(balanced):
     rng = np.random.default_rng(1)
     y = rng.random(400) < 0.2
     x = np.stack([y + rng.normal(0, 0.5, 400), rng.normal(0, 1, 400)], axis=1)
-    model = fit(x, y, balanced)
+    model = fit(x, y, balanced=balanced)
     assert abs(model.weights[0]) > 10 * abs(model.weights[1])
     assert model(x)[y].mean() > model(x)[~y].mean() + 0.3
     classes = model(x)[y].mean(), model(x)[~y].mean()
     mean = np.mean(classes) if balanced else model(x).mean()
     assert mean == pytest.approx(0.5 if balanced else y.mean(), abs=0.05)
-    scaled = fit(x * [1000, 0.001] + [5, -7], y, balanced)
+    scaled = fit(x * [1000, 0.001] + [5, -7], y, balanced=balanced)
     np.testing.assert_allclose(scaled(x * [1000, 0.001] + [5, -7]), model(x), atol=1e-3)

@@ -273,7 +273,7 @@ def test_each_damaged_byte_of_an_article_is_noticed(exported, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from assistant.corpus.transfer.importing import import_corpus
+from assistant.corpus.transfer import import_corpus
 def kill(step):
     if step.done == 2:
         print("half", flush=True)

@@ -296,6 +296,35 @@ def test_a_page_of_the_web_is_looked_at_before_it_is_added(visit, tmp_path):
         expect(page.locator("#table")).to_contain_text("near the harbour", timeout=30_000)
 
 
+def test_a_late_refresh_does_not_overtake_a_search(visit):
+    page = visit().page
+    held = []
+
+    def hold(route):
+        if "gnu" in route.request.post_data:
+            route.continue_()
+        else:
+            held.append(route)
+
+    adding(page, "Paste")
+    form = page.locator("#pasting")
+    form.get_by_label("Title").fill("A gnu at the gate")
+    form.get_by_label("Outlet").fill("Gate Herald")
+    form.get_by_label("Text").fill("A gnu stood at the gate of the zoo, its keeper said on Friday.")
+    page.route("**/queue/join*", hold)
+    page.locator("#paste").click()
+    expect(page.locator("#outcome")).to_contain_text("is added", timeout=30_000)
+    find(page, "gnu")
+    expect(page.locator("#count")).to_contain_text(re.compile(r"\b1 article\b"), timeout=30_000)
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    page.get_by_role("button", name="Narrow the list").click()
+    page.get_by_label("Published by").click()
+    expect(page.get_by_role("option", name="Gate Herald")).to_be_visible(timeout=30_000)
+    expect(page.locator("#count")).to_contain_text(re.compile(r"\b1 article\b"))
+
+
 def test_the_preview_says_what_adding_would_do(visit, tmp_path):
     with WebServer() as web:
         web.at("/one", page_of(html("Quagga on the plain", REPRINT)))

@@ -1,7 +1,7 @@
 """Where dated articles answer one question with different numbers, or name different holders of
 one office.
 
-Said only where it is sure: a claim that is none costs more trust than a missing one. So two
+Reported only where it is sure: a false contradiction costs more trust than a missed one. So two
 sentences must speak of the same thing (the question's names, the same thing counted, no other
 years, places or tenses), and a rounding is no disagreement.
 """
@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from assistant.answering.recency import certainly_later, moment, on_subject, words_of
 from assistant.retrieval.question_types import office_of, wants_number
-from assistant.schema import Article, Citation, Claim, Disagreement, Evidence
+from assistant.schema import Article, Citation, Disagreement, Evidence, ReportedValue
 from assistant.text.names import Vocabulary, names_of
 from assistant.text.quantities import DAY, DECADE, ORDINAL, Number, figures_of, in_digits
 from assistant.text.speech import same_speaker, speakers_of
@@ -35,7 +35,7 @@ _APART = 0.15
 """By how much of itself a number that is "about", "nearly" or "more than" may be another."""
 
 _ROUND_FROM = 100
-"""Below, 10 is no rounding of 11."""
+"""Below this, 10 is not a rounding of 11."""
 
 _ASKING = frozenset(
     map(stem, "many much number total latest current currently recent now today far".split())
@@ -79,10 +79,10 @@ def disagreeing(
         evidence: sentences that answer, most probable first.
         articles: by id, at least those of the evidence.
     """
-    read = _number_in if wants_number(question) else _holder_in
+    read = _number_in if wants_number(question) else partial(_holder_in, question)
     subject = on_subject(question, evidence, articles)
     kept: list[_Said] = []
-    for said in _of_each_article(question, subject, articles, read):
+    for said in _of_each_article(subject, articles, read):
         same = next((at for at, other in enumerate(kept) if said.agrees_with(other)), None)
         if same is None:
             kept.append(said)
@@ -104,7 +104,9 @@ def disagreement_of(
     oldest first.
     """
     claims = [
-        Claim(citation.number, value, citation.source or citation.title, citation.published or "")
+        ReportedValue(
+            citation.number, value, citation.source or citation.title, citation.published or ""
+        )
         for one, value in differing
         for citation in citations
         if (citation.article_id, citation.start) == (one.passage.article_id, one.start)
@@ -122,7 +124,7 @@ class _Said:
     evidence: Evidence
     article: Article
     value: str
-    """As it is shown, see `Claim.value`."""
+    """As it is shown, see `ReportedValue.value`."""
     number: Number | None = None
     """None: it is a name."""
     rounded: bool = False
@@ -172,8 +174,8 @@ class _Said:
             return False
         rounded = self.rounded or other.rounded
         return any(
-            _near(a, b, rounded) for a in self.number.values for b in other.number.values
-        )  # fmt: skip
+            _near(a, b, rounded=rounded) for a in self.number.values for b in other.number.values
+        )
 
     def contradicts(self, other: "_Said", question: str) -> bool:
         """Whether the two surely say different values of the same thing."""
@@ -186,24 +188,23 @@ class _Said:
 
 
 def _of_each_article(
-    question: str,
     evidence: Sequence[Evidence],
     articles: Mapping[str, Article],
-    read: Callable[[str, Evidence, Article], "_Said | None"],
+    read: Callable[[Evidence, Article], _Said | None],
 ) -> list[_Said]:
-    """The value of each dated article; none of one that says several."""
+    """The value that each dated article gives, without those that give several."""
     found: dict[str, list[_Said]] = {}
     for one in evidence:
         article = articles[one.passage.article_id]
-        said = read(question, one, article) if moment(article.published) else None
+        said = read(one, article) if moment(article.published) else None
         if said is not None:
             found.setdefault(article.id, []).append(said)
-    return [all_said[0] for all_said in found.values()
-            if all(said.agrees_with(all_said[0]) for said in all_said)]  # fmt: skip
+    each = found.values()
+    return [said[0] for said in each if all(other.agrees_with(said[0]) for other in said)]
 
 
-def _number_in(question: str, evidence: Evidence, article: Article) -> _Said | None:
-    """The one number of the short answer; None where there is none, or more."""
+def _number_in(evidence: Evidence, article: Article) -> _Said | None:
+    """The number of the short answer; None unless it has exactly one."""
     answered = figures_of(evidence.answer)
     if len(answered.numbers) != 1 or answered.dates:
         return None
@@ -233,7 +234,7 @@ def _number_in(question: str, evidence: Evidence, article: Article) -> _Said | N
 
 
 def _holder_in(question: str, evidence: Evidence, article: Article) -> _Said | None:
-    """The one name of the short answer, of a sentence that has the office, too."""
+    """The name of the short answer, if it has just one and its sentence names the office, too."""
     office = office_of(question)
     named = names_of(evidence.answer)
     held, not_held = rf"\b{re.escape(office)}", rf"{_NOT_IN_OFFICE}{re.escape(office)}"
@@ -278,7 +279,7 @@ def _at_one_time(one: _Said, other: _Said, question: str) -> bool:
 
 def _counts_alike(one: _Said, other: _Said, question: str) -> bool:
     """Whether both numbers count the same thing, or what the question asks for: "11 people" and
-    "nine miners", but neither "30 rescuers" nor a share of others.
+    "nine miners", but not "30 rescuers" or a share of others.
     """
     if one.number and one.number.unit not in (None, "percent"):
         return True
@@ -293,8 +294,8 @@ def _a_year(number: Number) -> bool:
     return number.unit is None and bool(re.fullmatch(r"(?:1[89]|20)\d\d", number.text))
 
 
-def _near(one: float, other: float, rounded: bool) -> bool:
-    """Whether two numbers are one: equal, about equal, or the one a rounding of the other."""
+def _near(one: float, other: float, *, rounded: bool) -> bool:
+    """Whether two numbers agree: equal, about equal, or one a rounding of the other."""
     if one == other:
         return True
     if rounded and abs(one - other) <= _APART * max(abs(one), abs(other)):

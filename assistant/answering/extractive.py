@@ -1,6 +1,6 @@
-"""Evidence to an answer of verbatim sentences, or to a refusal; and the citations of both."""
+"""Evidence to an answer of verbatim sentences or to a refusal, both with citations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from assistant.answering import messages
@@ -9,7 +9,7 @@ from assistant.answering.duplicates import Reprints
 from assistant.answering.selection import Ranked, Selection
 from assistant.retrieval.query import Query
 from assistant.schema import Answer, Article, Check, Citation, Evidence
-from assistant.store.near_duplicates import Copies
+from assistant.store.store import Store
 
 NEARBY = 3
 """Passages that a refusal shows."""
@@ -17,15 +17,9 @@ NEARBY = 3
 
 @dataclass(frozen=True)
 class ExtractiveAnswerer:
-    """Answers with sentences of the articles, letter by letter.
+    """Answers with verbatim sentences of the articles."""
 
-    Args:
-        article: gives the article of an id; None when it has just been removed.
-        copies: which articles are near-duplicates of each other: they are one source.
-    """
-
-    article: Callable[[str], Article | None]
-    copies: Copies
+    store: Store
 
     def answer(self, query: Query, ranked: Ranked, selection: Selection) -> Iterator[Answer]:
         """The answer as it grows, sentence by sentence; the last one is complete."""
@@ -48,7 +42,7 @@ class ExtractiveAnswerer:
 
     def refusal(self, query: Query, ranked: Ranked) -> Answer:
         """The answer that the articles do not answer, with the nearest passages."""
-        nearest = self.sources(ranked, Reprints(self.copies, ranked.passages), NEARBY)
+        nearest = self.sources(ranked, Reprints(self.store, ranked.passages), NEARBY)
         known = any(candidate.lexical_rank for candidate in ranked.passages)
         return Answer(
             query.text,
@@ -69,7 +63,7 @@ class ExtractiveAnswerer:
             if best is None or len(found) == limit:
                 continue
             best = reprints.represented(best)
-            article = self.article(best.passage.article_id)
+            article = self.store.article(best.passage.article_id)
             if article is not None and best.passage.number not in found:
                 citation = cite(len(found) + 1, article, best)
                 found[best.passage.number] = reprints.credited(citation)

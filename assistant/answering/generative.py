@@ -1,7 +1,7 @@
-"""Evidence to prose: a language model writes, and what it writes is verified.
+"""Evidence to an answer in prose: a language model writes it, and each claim is verified.
 
-Without evidence no model is called: the refusal is the program's. Where the model fails, the
-sentences themselves answer, and the answer says so.
+Without evidence the model is not called: the program refuses itself. If the model fails, the
+extractive answer takes its place and says so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class GenerativeAnswerer:
     """Answers in prose.
 
     Args:
-        extractive: makes the answer that stands in where the model fails.
+        extractive: makes the answer that takes its place if the model fails.
         context: tokens that the model reads and writes together.
         entails: judges whether a passage supports a sentence; without it words are compared only.
     """
@@ -86,7 +86,7 @@ class GenerativeAnswerer:
         return replace(_with_text(quoted, text, sources), generation=generation)
 
     def _verified(self, answer: Answer, sources: Sequence[Citation]) -> Answer:
-        # As the model read them: a few characters are exchanged there.
+        # As the model read them: `neutral` exchanges a few characters.
         read = [replace(source, context=prompts.neutral(source.context)) for source in sources]
         checks = verify(answer.text, read, self.entails)
         text, kept, removed = without_fabrications(answer.text, checks)
@@ -101,7 +101,7 @@ class GenerativeAnswerer:
 
 
 def _with_text(answer: Answer, text: str, sources: Sequence[Citation]) -> Answer:
-    """The answer with this text, and of the sources those that it or a disagreement cites."""
+    """The answer with this text and with the sources that the text or a disagreement cites."""
     disagreeing = {claim.number for one in answer.disagreements for claim in one.claims}
     numbers = disagreeing | set(cited_in(text))
     cited = tuple(source for source in sources if source.number in numbers)
@@ -109,7 +109,7 @@ def _with_text(answer: Answer, text: str, sources: Sequence[Citation]) -> Answer
 
 
 def _in_order_of(quoted: Sequence[Citation], sources: Sequence[Citation]) -> tuple[Citation, ...]:
-    """The sources with those first whose passages are quoted, numbered anew."""
+    """The sources, renumbered so that those whose passages are quoted come first."""
     places = list(dict.fromkeys((one.article_id, one.context_start) for one in quoted))
     rank = {place: number for number, place in enumerate(places)}
     ordered = sorted(sources, key=lambda s: rank.get((s.article_id, s.context_start), len(rank)))
@@ -117,8 +117,8 @@ def _in_order_of(quoted: Sequence[Citation], sources: Sequence[Citation]) -> tup
 
 
 def _renumbered(quoted: Answer, sources: Sequence[Citation]) -> Answer:
-    """The quoted answer whose disagreements point to the sources that the model is given; those
-    are left out of which the model is not given each passage.
+    """The quoted answer whose disagreements point to the sources that the model is given, without
+    those that cite a passage that it is not given.
     """
     places = {(source.article_id, source.context_start): source.number for source in sources}
     numbers = {c.number: places.get((c.article_id, c.context_start)) for c in quoted.citations}

@@ -1,4 +1,4 @@
-"""What the program itself says instead of an answer, or beside one."""
+"""Texts of the program's own: refusals, notices, and replies to small talk."""
 
 import re
 from typing import Literal
@@ -30,7 +30,7 @@ REMOVED = (
     "are not in the articles."
 )
 
-# ---- what needs no search: a greeting, thanks, a question about the program ---------------------
+# ---- small talk ---------------------------------------------------------------------------------
 
 SmallTalk = Literal["greeting", "thanks", "farewell", "ability"]
 
@@ -56,7 +56,7 @@ _PATTERNS: tuple[tuple[SmallTalk, str], ...] = (
 
 
 def small_talk(question: str) -> SmallTalk | None:
-    """What kind of talk the whole of it is; None for a question about something."""
+    """The kind of small talk, if the whole text is that; None for a question about something."""
     for topic, pattern in _PATTERNS:
         if re.fullmatch(rf"\W*(?:{pattern})\W*", question, re.IGNORECASE):
             return topic
@@ -76,7 +76,7 @@ _REPLIES: dict[SmallTalk, str] = {
 
 
 def reply(question: str) -> Answer | None:
-    """The answer to what needs no search; None for a question about something."""
+    """The answer to small talk and to an empty question; None for a question about something."""
     if not any(character.isalnum() for character in question):
         return say(question, EMPTY_QUESTION)
     topic = small_talk(question)
@@ -84,5 +84,5 @@ def reply(question: str) -> Answer | None:
 
 
 def say(question: str, text: str) -> Answer:
-    """An answer that needs no search: the program's own sentence, not answered from articles."""
-    return Answer(question, question, text, False)
+    """An answer in the program's own words, without a search."""
+    return Answer(question, question, text, answered=False)

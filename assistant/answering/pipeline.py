@@ -14,7 +14,7 @@ from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import asks_for_latest, may_disagree
-from assistant.retrieval.retriever import Found, Retriever
+from assistant.retrieval.retriever import EVERYTHING, Found, Retriever
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, ScoredPassage, Turn
 
@@ -29,11 +29,11 @@ class AskRequest:
     question: str
     turns: Sequence[Turn] = ()
     """What was asked and answered before, oldest first; none for a question that stands alone."""
-    within: Filter = Filter()
+    within: Filter = EVERYTHING
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True
-    """Whether a time that the question speaks of may narrow it, or put the newest first."""
+    """Whether the time in the question may narrow it, or put the newest first."""
 
     @property
     def text(self) -> str:
@@ -89,24 +89,23 @@ class Pipeline:
             understanding.standalone, understanding.within, clock
         )
         query = replace(query, text=request.text)
-        ranked = self._ranked(query, candidates, understanding.newest_first, clock)
-        selection = self.selector.select(query, ranked, newest_first=understanding.newest_first)
+        newest_first = understanding.newest_first
+        ranked = self._ranked(query, candidates, clock, newest_first=newest_first)
+        selection = self.selector.select(query, ranked, newest_first=newest_first)
         for answer in self._compose(query, ranked, selection, request.day):
             clock.lap("answering")
-            yield _with(understanding, answer).timed(**clock.laps)
+            yield replace(_with(understanding, answer), timings=dict(clock.laps))
             clock.resume()
 
     def understand(self, request: AskRequest) -> QueryUnderstanding:
-        """What a question means: in its conversation, and of which time it speaks."""
+        """What a question means in its conversation, and which time it is about."""
         return self._understand(request, Clock())
 
     # ---- understanding ----------------------------------------------------------------------
 
     def _understand(self, request: AskRequest, clock: "Clock") -> QueryUnderstanding:
-        """See `understand`.
-
-        The time narrows only where the articles of that time answer: one published later may well
-        say what happened then.
+        """What a question means. Its time narrows only if the articles of that time answer: a later
+        article may well say what happened then.
         """
         standalone, found = self._contextualised(request, clock)
         latest = request.narrow and asks_for_latest(standalone)
@@ -165,8 +164,9 @@ class Pipeline:
         self,
         query: Query,
         candidates: Sequence[ScoredPassage],
-        newest_first: bool,
         clock: "Clock",
+        *,
+        newest_first: bool,
     ) -> Ranked:
         """The candidates after reading; of questions whose answer changes, with their versions."""
         read, rest = candidates[: self.read_first], candidates[self.read_first :]

@@ -1,7 +1,7 @@
 """Passages to evidence: which sentences answer the question, and whether any does.
 
-Programs may bring their own `Reader`; `TrainedReader`, the one here, weighs what the cross-encoder
-says of each sentence with what retrieval knows of its passage.
+Programs may bring their own `Reader`. The `TrainedReader` weighs the cross-encoder's scores of each
+sentence with the retrieval scores of its passage.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ ANSWER_FEATURES = tuple("best_sentence its_short_answer highest_relevance".split
 ANSWER_MODEL = LogisticModel(0.094, (0.582, -0.090, 0.323))
 
 SPEAKER = 2.0
-"""Added to the log odds of a sentence whose speaker the question names. Set by hand, because no
-training text reports speech: without it "he has often commented on the EU mission" answers what
+"""Added to the log odds of a sentence whose speaker the question names. Set by hand, because the
+training texts report no speech: without it "he has often commented on the EU mission" answers what
 Galuzin said about it. The bundled questions are answered as well with 1 as with 2, and worse with
 3."""
 
@@ -59,7 +59,7 @@ class Reader(Protocol):
 
 
 class TrainedReader:
-    """Reads each candidate with the cross-encoder, and weighs its scores by two small models."""
+    """Reads each candidate with the cross-encoder and weighs its scores by two logistic models."""
 
     def __init__(self, model: CrossEncoder) -> None:
         self._model = model
@@ -150,5 +150,5 @@ def _names_speaker(query: Query, sentences: Sequence[Sentence]) -> NDArray[np.bo
 
 
 def _short_answer(query: Query, best: Sentence) -> str | None:
-    """The words in the best sentence that answer; None where they say less than the sentence."""
+    """The short answer of the best sentence; None where the whole sentence answers better."""
     return None if wants_statement(query.text) else best.answer or None

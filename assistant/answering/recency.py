@@ -1,4 +1,4 @@
-"""The order of time among articles: which is the newest, and which copies are later versions."""
+"""The order of articles in time: which is the newest, and which copies are later versions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ from assistant.text.names import Vocabulary, vocabulary
 from assistant.text.tokens import content_words, words
 
 MOST_VERSIONS = 8
-"""Copies that are read beside the candidates: a third more to read than without."""
+"""Most copies that are read beside the candidates: a third more reading."""
 
 
 def with_versions(candidates: Sequence[ScoredPassage]) -> tuple[ScoredPassage, ...]:
-    """The candidates, each followed by those of its copies that have other words: one word in
-    twenty may be the new number, or the name of the new chair. At most `MOST_VERSIONS` more.
+    """The candidates, each followed by its copies with other words, at most `MOST_VERSIONS` in all:
+    one word in twenty may be the new number, or the name of the new chair.
     """
     found: list[ScoredPassage] = []
     most = len(candidates) + MOST_VERSIONS
@@ -32,8 +32,8 @@ def with_versions(candidates: Sequence[ScoredPassage]) -> tuple[ScoredPassage, .
 def moment(published: str | None) -> datetime | None:
     """When an article was published; None where that is not known.
 
-    Without a zone a time counts as UTC, and a day alone from its midnight on: any order of one
-    day's articles is as good as another then, and this one is the same each time.
+    A time without a zone counts as UTC, a day without a time as its midnight: within one day no
+    order is better than another, and this one is always the same.
     """
     try:
         found = datetime.fromisoformat(published or "")
@@ -43,7 +43,7 @@ def moment(published: str | None) -> datetime | None:
 
 
 def certainly_later(one: str | None, other: str | None) -> bool:
-    """Whether the one was published after the other: by instant where both give time and zone,
+    """Whether the first was published after the other: by instant if both give time and zone,
     else by day.
     """
     first, second = moment(one), moment(other)
@@ -62,11 +62,10 @@ def words_of(evidence: Evidence, article: Article) -> Vocabulary:
 def on_subject(
     question: str, evidence: Sequence[Evidence], articles: Mapping[str, Article]
 ) -> list[Evidence]:
-    """The sentences whose passages have the most names of the question: what is newest about
-    Caldmouth is not news of Caldmoor.
+    """The sentences whose passages have the most names of the question: the newest about Caldmouth
+    says nothing of Caldmoor.
 
-    A question may be typed without capitals: its names are those of its words that have one in
-    some passage.
+    A question may be typed without capitals: its names are the words that some passage capitalises.
 
     Args:
         articles: by id, at least those of the evidence.

@@ -1,9 +1,7 @@
-"""What was read is ranked once, and the sentences that an answer quotes are chosen once, for both
-answerers.
-"""
+"""What was read is ranked once, and the sentences to quote are chosen once, for both answerers."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.answering import recency
@@ -14,7 +12,7 @@ from assistant.retrieval.fusion import NEAR_DUPLICATE
 from assistant.retrieval.query import Query
 from assistant.retrieval.question_types import may_disagree
 from assistant.schema import Article, Evidence, ScoredPassage
-from assistant.store.near_duplicates import Copies
+from assistant.store.store import Store
 from assistant.text.similarity import word_similarity
 
 RETRIEVED = 8.0
@@ -79,14 +77,11 @@ class Selector:
     """Chooses the sentences of answers.
 
     Args:
-        article: gives the article of an id; None when it has just been removed.
-        copies: which articles are near-duplicates of each other: they are one source.
         threshold: confidence below which nothing is chosen.
         most: sentences an answer quotes at most; those that contradict each other are added.
     """
 
-    article: Callable[[str], Article | None]
-    copies: Copies
+    store: Store
     threshold: float
     most: int
 
@@ -98,7 +93,7 @@ class Selector:
         Args:
             newest_first: the question asks how things stand now.
         """
-        reprints = Reprints(self.copies, ranked.passages)
+        reprints = Reprints(self.store, ranked.passages)
         merged = reprints.merged(_likely(ranked.evidence))
         articles = self._articles(merged)
         found = [e for e in merged if e.passage.article_id in articles]
@@ -123,7 +118,7 @@ class Selector:
     def _articles(self, evidence: Sequence[Evidence]) -> dict[str, Article]:
         """The articles of these sentences by id, without those that have just been removed."""
         ids = dict.fromkeys(one.passage.article_id for one in evidence)
-        return {found.id: found for found in map(self.article, ids) if found is not None}
+        return {found.id: found for found in map(self.store.article, ids) if found is not None}
 
 
 def _likely(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -132,7 +127,7 @@ def _likely(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _distinct(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
-    """The first sentences of which none says the same as another."""
+    """The first sentences that all say something different."""
     chosen: list[Evidence] = []
     for candidate in evidence:
         if len(chosen) == most:

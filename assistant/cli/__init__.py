@@ -1,6 +1,6 @@
 """The command line: translates between a terminal and the façade."""
 
-from assistant.cli import ask, ingestion, library, serve  # they add their commands to the group
+from assistant.cli import ingestion, library  # they add their commands to the group
 from assistant.cli.commands import main
 
-__all__ = ["ask", "ingestion", "library", "main", "serve"]
+__all__ = ["ingestion", "library", "main"]

@@ -5,19 +5,13 @@ Only click is imported at the top: ``assistant --help`` answers before numpy wou
 
 import atexit
 import gc
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.cli.output import print_waiting, progress_bar
-
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
-    from assistant.corpus.plan import Plan
     from assistant.settings import Settings
 
 STOPPED = "\nassistant: stopped; the same command again goes on from here"
@@ -28,7 +22,7 @@ class _Commands(click.Group):
     """Turns the program's errors into one line on standard error and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from assistant.errors import AssistantError
+        from assistant import AssistantError
 
         try:
             return super().invoke(ctx)
@@ -64,29 +58,8 @@ def settings_of(**chosen: Any) -> "Settings":
     return load_settings(**click.get_current_context().find_root().obj, **chosen)
 
 
-@contextmanager
-def opened(**chosen: Any) -> Iterator["Assistant"]:
+def opened(**chosen: Any) -> "Assistant":
     """The assistant over those settings."""
-    from assistant.assistant import open_assistant
+    from assistant import open_assistant
 
-    with open_assistant(settings_of(**chosen)) as assistant:
-        yield assistant
-
-
-def synced(
-    assistant: "Assistant",
-    show: "Callable[[Plan], None] | None" = None,
-    *,
-    background: bool = False,
-) -> "Plan":
-    """Brings the index up to date behind a progress bar; see `Assistant.sync`."""
-    with progress_bar() as progress:
-        return assistant.sync(
-            show=show, progress=progress, waiting=print_waiting, background=background
-        )
-
-
-def exit_with(plan: "Plan") -> None:
-    """Exits with status 1 when a file failed, so that scripts notice."""
-    if plan.failures:
-        sys.exit(1)
+    return open_assistant(settings_of(**chosen))

@@ -1,22 +1,26 @@
-"""The commands that bring articles into the index: add, sync, watch, feeds."""
+"""The commands that bring articles into the index: once, until stopped, or behind the page."""
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.cli.commands import STOPPED, as_json, exit_with, main, opened, synced
-from assistant.cli.output import (
-    print_event,
-    print_json,
-    print_likenesses,
-    print_plan,
-    print_waiting,
-    progress_bar,
-)
+from assistant.cli import output
+from assistant.cli.commands import STOPPED, as_json, main, opened
+
+if TYPE_CHECKING:
+    from assistant.assistant import Assistant
+    from assistant.corpus.plan import Plan
+
+
+def _synced(assistant: "Assistant", **how: Any) -> "Plan":
+    """Brings the index up to date behind a progress bar; `Assistant.sync` says how."""
+    with output.progress_bar() as progress:
+        return assistant.sync(progress=progress, waiting=output.print_waiting, **how)
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
@@ -62,10 +66,11 @@ def add(sources: tuple[str, ...], *, follow: bool, every: float | None, as_json:
         raise click.UsageError("name a SOURCE: a file, a folder or an address")
     if every is not None:
         raise click.UsageError("--every goes with --follow")
-    with opened() as assistant, progress_bar() as progress:
-        plan = assistant.add(sources, progress=progress, waiting=print_waiting)
-    print_plan(plan, as_json=as_json)
-    exit_with(plan)
+    with opened() as assistant, output.progress_bar() as progress:
+        plan = assistant.add(sources, progress=progress, waiting=output.print_waiting)
+    output.print_plan(plan, as_json=as_json)
+    if plan.failures:
+        sys.exit(1)
 
 
 def _follow(sources: tuple[str, ...], every: float | None, *, as_json: bool) -> None:
@@ -77,16 +82,16 @@ def _follow(sources: tuple[str, ...], every: float | None, *, as_json: bool) -> 
             raise click.UsageError(f"{source}: only feeds are followed; `assistant watch` folders")
     failed = True
     with _until_stopped(), opened() as assistant:
-        for plan in assistant.follow(sources, Pace(every=every, waiting=print_waiting)):
+        for plan in assistant.follow(sources, Pace(every=every, waiting=output.print_waiting)):
             failed = failed and bool(plan.failures)
-            print_event(plan, as_json=as_json)
+            output.print_event(plan, as_json=as_json)
     if failed:
         sys.exit(1)
 
 
 @contextmanager
 def _until_stopped() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what has no end of its own: the status is 0."""
+    """Ctrl-C and SIGTERM end a command that has no end of its own; its status is 0."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -112,10 +117,10 @@ def watch(*, poll: bool, as_json: bool) -> None:
     from assistant.corpus.pace import Pace
 
     with _until_stopped(), opened() as assistant:
-        print_event(synced(assistant, background=True), as_json=as_json)
+        output.print_event(_synced(assistant, background=True), as_json=as_json)
         click.echo(f"watching {assistant.settings.corpus} (Ctrl-C stops)", err=True)
-        for plan in assistant.watch(Pace(waiting=print_waiting), polling=poll):
-            print_event(plan, as_json=as_json)
+        for plan in assistant.watch(Pace(waiting=output.print_waiting), polling=poll):
+            output.print_event(plan, as_json=as_json)
 
 
 @main.command()
@@ -133,7 +138,7 @@ def feeds(unfollow: str | None, *, as_json: bool) -> None:
             assistant.unfollow(unfollow)
         found = assistant.feeds()
     if as_json:
-        print_json([asdict(feed) for feed in found])
+        output.print_json(found)
         return
     for feed in found:
         click.echo(f"{'followed' if feed.followed else 'read':9} {feed.url}")
@@ -156,9 +161,60 @@ def sync(*, dry_run: bool, as_json: bool) -> None:
     """
     with opened() as assistant:
         if dry_run or as_json:
-            plan = assistant.plan() if dry_run else synced(assistant)
-            print_plan(plan, as_json=as_json)
+            plan = assistant.plan() if dry_run else _synced(assistant)
+            output.print_plan(plan, as_json=as_json)
         else:
-            plan = synced(assistant, print_plan)
-            print_likenesses(plan)
-    exit_with(plan)
+            plan = _synced(assistant, show=output.print_plan)
+            output.print_likenesses(plan)
+    if plan.failures:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--host", help="address to listen on")
+@click.option("--port", type=int, help="port to listen on; 0 takes a free one")
+@click.option("--watch", is_flag=True, help="index what changes in the corpus folder meanwhile")
+def chat(host: str | None, port: int | None, *, watch: bool) -> None:
+    """Bring the index up to date and serve the web page.
+
+    \b
+    assistant chat
+    assistant chat --watch
+    assistant --corpus ~/articles chat --port 8000
+    """
+    with opened(host=host, port=port) as assistant:
+        plan = _synced(assistant, background=True)
+        click.echo(f"Articles: {plan.summary()}")
+        output.print_failures(plan)
+        from assistant.web.app import serve
+
+        with _watched(assistant) if watch else nullcontext():
+            serve(
+                assistant,
+                opened=lambda url: click.echo(f"Open {url} (Ctrl-C stops)"),
+                failed=lambda error: click.echo(f"assistant: {error}", err=True),
+            )
+
+
+@contextmanager
+def _watched(assistant: "Assistant") -> Iterator[None]:
+    """Follows the corpus folder in the background."""
+    from assistant import AssistantError
+    from assistant.corpus.pace import Pace
+
+    stop = threading.Event()
+
+    def print_changes() -> None:
+        try:
+            for plan in assistant.watch(Pace(stop)):
+                output.print_event(plan)
+        except AssistantError as error:
+            click.echo(f"assistant: the folder is not followed any more: {error}", err=True)
+
+    thread = threading.Thread(target=print_changes, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

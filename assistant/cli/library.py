@@ -1,4 +1,4 @@
-"""The commands that look at, correct, move and check what is in the corpus."""
+"""The commands that ask the articles, and look at, correct, move and check them."""
 
 import sys
 from dataclasses import asdict
@@ -8,10 +8,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli.commands import as_json, main, opened, settings_of
-from assistant.cli.output import print_json, progress_bar
+from assistant.cli.output import print_growing, print_json, print_sources, progress_bar
 
 if TYPE_CHECKING:
-    from assistant.corpus.transfer.manifest import Transfer
+    from assistant.corpus.transfer import Transfer
+
+
+def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    from datetime import date
+
+    try:
+        return value and date.fromisoformat(value).isoformat()
+    except ValueError as error:
+        raise click.BadParameter("write the day as 2026-11-24") from error
+
+
+@main.command()
+@click.argument("question")
+@click.option("--since", callback=_day, metavar="DAY", help="only articles published since then")
+@click.option("--until", callback=_day, metavar="DAY", help="only articles published until then")
+@click.option("--source", "sources", multiple=True, help="only articles of this outlet")
+@click.option("--author", "authors", multiple=True, help="only articles of this author")
+@click.option("--article", "articles", multiple=True, help="only the article of this id")
+@as_json
+def ask(question: str, *, as_json: bool, **chosen: Any) -> None:
+    """Answer QUESTION from the articles.
+
+    \b
+    assistant ask "what did Galuzin say about the EU mission"
+    assistant ask --json "who chairs the EAEU" | python -m json.tool
+    assistant ask --since 2026-11-01 --source Tass "what did Galuzin say"
+    """
+    from assistant.schema import Filter
+
+    within = Filter(**chosen)
+    with opened() as assistant:
+        if as_json:
+            print_json(assistant.ask(question, within=within).to_dict())
+            return
+        answer = print_growing(assistant.stream(question, within=within))
+    print_sources(answer)
 
 
 @main.command("list")
@@ -27,7 +63,7 @@ def list_(matching: str, *, as_json: bool) -> None:
     with opened() as assistant:
         found = assistant.articles(matching)
     if as_json:
-        print_json([asdict(article) for article in found])
+        print_json(found)
         return
     for article in found:
         copies = f"  (copies: {article.copies})" if article.copies else ""
@@ -51,7 +87,7 @@ def show(article_id: str, *, as_json: bool) -> None:
         copies = assistant.copies(article_id)
     if as_json:
         spans = [{"start": p.start, "end": p.end} for p in passages]
-        print_json(asdict(article) | {"passages": spans, "copies": list(map(asdict, copies))})
+        print_json(asdict(article) | {"passages": spans, "copies": copies})
         return
     facts = (article.source, article.published, article.url, ", ".join(article.authors))
     click.echo("\n".join(filter(None, (article.title, *facts))))
@@ -139,7 +175,7 @@ def import_(archive: Path, *, as_json: bool) -> None:
     assistant --corpus ~/articles import articles.tar
     assistant --corpus ~/articles import /mnt/stick/articles.tar --json
     """
-    from assistant.corpus.transfer.importing import import_corpus
+    from assistant.corpus.transfer import import_corpus
 
     settings = settings_of()
     with progress_bar() as progress:
@@ -149,7 +185,7 @@ def import_(archive: Path, *, as_json: bool) -> None:
 
 def _print_transfer(what: str, done: "Transfer", *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(done))
+        print_json(done)
         return
     for reason in done.left_out:
         click.echo(f"left out  {reason}", err=True)
@@ -170,7 +206,7 @@ def doctor(*, as_json: bool) -> None:
 
     findings = examine(settings_of())
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         for finding in findings:
             mark = "mended" if finding.mended else "ok" if finding.ok else "FAILED"

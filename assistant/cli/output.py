@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,7 +37,7 @@ def print_event(plan: "Plan", *, as_json: bool = False) -> None:
 def _print_changes(plan: "Plan") -> None:
     kinds: tuple[ChangeKind, ...] = ("new", "changed", "moved", "removed")
     for kind in kinds:
-        _print_lines([f"{kind:9} {change.path}" for change in plan.of(kind)], f"{kind:9}")
+        _print_lines(kind, [change.path for change in plan.of(kind)])
     print_likenesses(plan)
     print_failures(plan)
     for note in plan.notes:
@@ -45,18 +46,21 @@ def _print_changes(plan: "Plan") -> None:
 
 def print_likenesses(plan: "Plan") -> None:
     """Prints which articles are near-duplicates of others."""
-    _print_lines([f"copy      {line}" for line in plan.likenesses], "copy     ")
+    _print_lines("copy", plan.likenesses)
 
 
-def _print_lines(lines: Sequence[str], kind: str, *, err: bool = False) -> None:
-    """Prints the lines of one kind; of very many, the first."""
+def print_failures(plan: "Plan") -> None:
+    """Prints on standard error why files failed."""
+    _print_lines("failed", [change.error for change in plan.failures], err=True)
+
+
+def _print_lines(kind: str, lines: Sequence[str], *, err: bool = False) -> None:
+    """Prints lines behind their kind; of very many, the first."""
     for line in lines[:MOST_LINES]:
-        click.echo(line, err=err)
-    if len(lines) > MOST_LINES:
-        click.echo(
-            f"{kind} … and {len(lines) - MOST_LINES:,} more; sync and add list all with --json",
-            err=err,
-        )
+        click.echo(f"{kind:9} {line}", err=err)
+    if (more := len(lines) - MOST_LINES) > 0:
+        rest = f"… and {more:,} more; sync and add list all with --json"
+        click.echo(f"{kind:9} {rest}", err=err)
 
 
 def _plan_as_json(plan: "Plan") -> dict[str, Any]:
@@ -106,22 +110,17 @@ def progress_bar() -> "Iterator[Callable[[Progress], None]]":
 
 
 def print_waiting(message: str) -> None:
-    """Prints what is waited for; the next message overwrites it."""
+    """Prints what the command waits for; the next message overwrites it."""
     click.echo(f"\r{message}", err=True, nl=False)
 
 
-def print_failures(plan: "Plan") -> None:
-    """Prints on standard error why files failed."""
-    lines = [f"failed    {change.error}" for change in plan.failures]
-    _print_lines(lines, "failed   ", err=True)
-
-
 def print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Prints JSON for programs; dataclasses become objects."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=asdict))
 
 
 def print_growing(answers: "Iterator[Answer]") -> "Answer":
-    """Prints an answer as it grows, and anew where its beginning changes; returns the last."""
+    """Prints an answer as it grows, from the start again if its beginning changes; returns it."""
     printed = ""
     for answer in answers:
         if not answer.text.startswith(printed):

@@ -1,21 +1,20 @@
-"""What is new in feeds, fetched politely.
+"""What is known of each feed that was asked, and what is new in it, fetched politely.
 
 What a feed lists is noted before any of it is fetched, and crossed off one by one as it is added:
 a crash in between neither loses an article nor has one fetched twice.
 """
 
+import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from urllib.parse import urldefrag, urlsplit
 
-from assistant.corpus.incoming import Incoming, Limits, from_page, getter, version_of
-from assistant.corpus.subscriptions import Subscription, Subscriptions, Wanted
+from assistant.corpus.incoming import Incoming, Limits, from_page, getter
 from assistant.errors import ArticleError
 from assistant.sources.remote.feed import Entry, discover_feeds, is_feed
 from assistant.sources.remote.fetch import Fetched, StatusError
-from assistant.sources.remote.politeness import Politeness
-from assistant.sources.remote.polling import INTERVAL, Poll, new_entries, poll
+from assistant.sources.remote.polling import INTERVAL, Politeness, Poll, new_entries, poll
 from assistant.sources.remote.transport import UnreachableError
 from assistant.store.store import Store
 
@@ -27,6 +26,75 @@ VERSIONS = 5
 """Of an article, that are remembered."""
 
 _WEEK = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An article that a feed has listed and that is not in the corpus yet, or has changed."""
+
+    url: str
+    published: str | None = None
+    """As the feed says it."""
+    tries: int = 0
+    not_before: float = 0.0
+    """Seconds since the epoch."""
+    changed: bool = False
+    """The corpus has it, and the feed says that it has changed since."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What is known of one feed."""
+
+    url: str
+    followed: bool = False
+    poll: Poll = field(default_factory=Poll)
+    wanted: tuple[Wanted, ...] = ()
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """`Corpus.version` of the files that each of its articles was when it was fetched, by
+    address."""
+
+    @property
+    def next_time(self) -> float:
+        """When the feed or an article that it listed may be requested, in seconds since the epoch;
+        0 for at once.
+        """
+        # While the feed itself does not answer, its articles are not tried in vain.
+        articles = () if self.poll.failures else self.wanted
+        return min((self.poll.next_time, *(wanted.not_before for wanted in articles)))
+
+    def to_json(self) -> str:
+        """The state as the store keeps it."""
+        wanted = [asdict(each) for each in self.wanted]
+        written = {url: those for url, those in self.written.items() if url in self.poll.seen}
+        return json.dumps({"poll": asdict(self.poll), "wanted": wanted, "written": written})
+
+
+class Subscriptions:
+    """The feeds of one store; any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> dict[str, Subscription]:
+        """The feeds that were asked, by address."""
+        rows = self._store.rows("SELECT url, followed, state FROM feeds ORDER BY url")
+        return {url: _from_json(state, url, followed=bool(f)) for url, f, state in rows}
+
+    def mark(self, url: str, *, followed: bool) -> bool:
+        """Notes whether a feed is followed; False if there is no such feed."""
+        with self._store.transaction() as connection:
+            change = "UPDATE feeds SET followed = ? WHERE url = ?"
+            return connection.execute(change, (followed, url)).rowcount > 0
+
+    def keep(self, feed: Subscription) -> None:
+        """Keeps the state of a feed; a new one is not followed."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                """INSERT INTO feeds (url, followed, state) VALUES (?, 0, ?)
+                   ON CONFLICT (url) DO UPDATE SET state = excluded.state""",
+                (feed.url, feed.to_json()),
+            )
 
 
 class FeedReader:
@@ -58,8 +126,6 @@ class FeedReader:
             # What a public feed links to may not lie in one's own network.
             public = getter(replace(limits, allow_private=False))
             self._on_the_web = Politeness(public, clock=clock, sleep=sleep)
-
-    # ---- what a feed lists ------------------------------------------------------------------
 
     def look(self, url: str) -> Incoming | Subscription:
         """What is at an address that a person gave: an article, or a feed and what is new in it.
@@ -117,8 +183,6 @@ class FeedReader:
         has = record(url, "id") is not None or record(url, "origin") is not None
         return has and url in feed.written if wanted.changed else not has
 
-    # ---- its articles -----------------------------------------------------------------------
-
     def fetch(
         self, feed: Subscription, *, again: bool = False
     ) -> Iterator[Incoming | ArticleError]:
@@ -126,10 +190,7 @@ class FeedReader:
         one request a second.
 
         Each counts as added when the next is taken. A failure is told at the first of its `TRIES`,
-        and the article tried again when the feed is asked again.
-
-        Args:
-            again: tries and tells also what failed before.
+        and the article tried again when the feed is asked again; with `again`, both at once.
         """
         polite = self._polite if feed.poll.private else self._on_the_web
         left_alone: dict[str, float] = {}
@@ -157,7 +218,7 @@ class FeedReader:
                 continue
             if found is not None:
                 yield found
-                versions = (*feed.written.get(wanted.url, ()), version_of(found.content))
+                versions = (*feed.written.get(wanted.url, ()), found.version)
                 feed = replace(feed, written={**feed.written, wanted.url: versions[-VERSIONS:]})
             feed = self._cross_off(feed, wanted, None)
 
@@ -199,3 +260,14 @@ def _named_feed(page: Fetched) -> str:
         remedy = f"follow one of them: {' '.join(named)}"
         raise ArticleError(page.url, f"names {len(named)} feeds", remedy)
     return named[0]
+
+
+def _from_json(state: str, url: str, *, followed: bool) -> Subscription:
+    kept = json.loads(state)
+    seen = kept["poll"]["seen"]
+    if isinstance(seen, list):  # until 2026-11-25 the addresses alone
+        seen = dict.fromkeys(seen, "")
+    polled = Poll(**kept["poll"] | {"seen": seen})
+    wanted = tuple(Wanted(**each) for each in kept["wanted"])
+    written = {address: tuple(those) for address, those in kept.get("written", {}).items()}
+    return Subscription(url, followed, polled, wanted, written)

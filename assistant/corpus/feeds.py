@@ -14,7 +14,7 @@ from assistant.corpus.plan import Change, Plan, failed
 from assistant.errors import ArticleError, SettingsError, Stopped
 
 if TYPE_CHECKING:
-    from assistant.corpus.subscriptions import Subscription
+    from assistant.corpus.feed_reader import Subscription
 
 SHORTEST = 5 * 60.0
 """Seconds between two requests to a feed, however often a person wants it asked."""
@@ -40,7 +40,7 @@ class FeedSummary:
 
 def feeds(ingestion: Ingestion) -> list[FeedSummary]:
     """The feeds that were added or followed, by address."""
-    from assistant.corpus.subscriptions import Subscriptions
+    from assistant.corpus.feed_reader import Subscriptions
 
     return [
         FeedSummary(f.url, f.followed, f.next_time, f.poll.problem, len(f.wanted))
@@ -54,7 +54,7 @@ def unfollow(ingestion: Ingestion, url: str) -> None:
     Raises:
         SettingsError: no feed with this address is known.
     """
-    from assistant.corpus.subscriptions import Subscriptions
+    from assistant.corpus.feed_reader import Subscriptions
 
     if not Subscriptions(ingestion.index.store).mark(url, followed=False):
         raise SettingsError(url, "is no feed that is known", "`assistant feeds` lists them")
@@ -153,10 +153,7 @@ class _Followed:
         if after.problem:
             return
         for found in self.reader.fetch(feed):
-            if isinstance(found, ArticleError):
-                yield Plan((failed(found),))
-            else:
-                yield Plan((self.ingestion.add_one(found, self.pace.wait_for_writer),))
+            yield Plan((self.ingestion.add_one(found, self.pace.wait_for_writer),))
             self.pace.go_on()
 
 

@@ -3,9 +3,10 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -34,11 +35,18 @@ def is_passed_over(name: str) -> bool:
     return saved_by_emacs or name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)
 
 
-class Corpus:
-    """The article files below `root`, without those that are `is_passed_over`.
+def files_below(folder: Path, closed: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """The files below a folder without those that are `is_passed_over`, of each folder in order;
+    calls `closed` for each that cannot be read.
+    """
+    for inside, folders, names in os.walk(folder, onerror=closed):
+        folders[:] = sorted(name for name in folders if not is_passed_over(name))
+        yield from (Path(inside, name) for name in sorted(names) if not is_passed_over(name))
 
-    Args:
-        max_bytes: larger files are refused by name.
+
+class Corpus:
+    """The article files below `root`, without those that are `is_passed_over`; larger ones than
+    `max_bytes` are refused by name.
     """
 
     def __init__(self, root: Path, max_bytes: int) -> None:
@@ -54,6 +62,21 @@ class Corpus:
                 "make it, or name another with --corpus or ASSISTANT_CORPUS",
             )
 
+    def is_empty(self) -> bool:
+        """Whether the folder is not there, or holds nothing to look at."""
+        try:
+            return all(is_passed_over(entry.name) for entry in self.root.iterdir())
+        except OSError:
+            return True
+
+    def looks_at(self, path: Path) -> bool:
+        """Whether `scan` would look at a file there; True for one by another name of the folder."""
+        try:
+            inside = path.relative_to(self.root)
+        except ValueError:
+            return True
+        return not any(map(is_passed_over, inside.parts))
+
     def scan(self) -> tuple[list[Found], list[ArticleError]]:
         """All files in path order, and an error for each folder that cannot be read.
 
@@ -62,28 +85,18 @@ class Corpus:
                 removed.
         """
         self.require()
-        found: list[Found] = []
         closed: list[ArticleError] = []
-        self._scan_folder(self.root, found, closed)
-        return sorted(found, key=lambda file: file.path), closed
 
-    def _scan_folder(self, folder: Path, found: list[Found], closed: list[ArticleError]) -> None:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
+        def note(error: OSError) -> None:
+            folder = Path(error.filename)
             if folder == self.root:
                 raise CorpusError(folder, reason_of(error), "allow reading the folder") from error
             relative = folder.relative_to(self.root).as_posix() + "/"
             remedy = "allow reading the folder and sync again"
             closed.append(ArticleError(relative, reason_of(error), remedy))
-            return
-        for entry in entries:
-            if is_passed_over(entry.name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                self._scan_folder(Path(entry.path), found, closed)
-            elif not entry.is_dir():
-                found.append(self.stat(Path(entry.path)))
+
+        found = map(self.stat, files_below(self.root, note))
+        return sorted(found, key=lambda file: file.path), closed
 
     def stat(self, path: Path) -> Found:
         """A file of the corpus as `scan` would find it."""
@@ -103,6 +116,14 @@ class Corpus:
         article = read_article(self.root / path, self.root, max_bytes=self._max_bytes)
         return replace(article, language=article.language or language_of(article.text))
 
+    def read_same(self, path: str, digest: str) -> Article | None:
+        """The article in a file; None if it cannot be read, or has another digest by now."""
+        try:
+            article = self.read(path)
+        except ArticleError:
+            return None
+        return article if article.digest == digest else None
+
     def content(self, path: str) -> bytes:
         """The bytes of a file.
 
@@ -110,6 +131,11 @@ class Corpus:
             ArticleError: it cannot be read.
         """
         return read_content(self.root / path, self.root, max_bytes=self._max_bytes)
+
+    @staticmethod
+    def version(content: bytes) -> str:
+        """The content hash of a file."""
+        return blake2b(content, digest_size=16).hexdigest()
 
     def holds(self, path: Path) -> str | None:
         """The relative path of a file that lies in the corpus; None for any other.
@@ -124,11 +150,7 @@ class Corpus:
         return None if any(map(is_passed_over, inside.parts)) else inside.as_posix()
 
     def free_path(self, wanted: str, taken: Iterable[str] = ()) -> str:
-        """`wanted`, or the same with a number where another file has that name or will get it.
-
-        Args:
-            taken: paths of files that are not written yet.
-        """
+        """`wanted`, with a number if a file has that name or will get it, as those `taken` will."""
         reserved = {other.casefold() for other in taken}  # to some disks A is a
         names = (path.as_posix() for path in _numbered(PurePosixPath(wanted)))
         return next(

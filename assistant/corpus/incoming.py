@@ -4,22 +4,19 @@ Text and Markdown stay as they are; everything else becomes Markdown with front 
 can read and correct.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from assistant.corpus.folder import is_passed_over
+from assistant.corpus.folder import Corpus, files_below
 from assistant.errors import ArticleError
 from assistant.schema import Article
-from assistant.settings import Settings
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
-from assistant.sources.filing import markdown_of, slug
-from assistant.sources.metadata import FiledArticle, canonical_url
+from assistant.sources.filing import markdown_of
+from assistant.sources.metadata import FiledArticle, canonical_url, slug
 from assistant.store.catalogue import Catalogue, RecordKey
 
 if TYPE_CHECKING:
@@ -40,8 +37,13 @@ class Incoming:
     origin: str
     """Where it came from: a path, ``path#name`` of one of many, an address."""
     replaces: tuple[str, ...] = ()
-    """`version_of` the files that it may replace: any other was corrected by a person. It may
-    replace every file, if empty."""
+    """`Corpus.version` of the files that it may replace: any other was corrected by a person. It
+    may replace every file, if empty."""
+
+    @property
+    def version(self) -> str:
+        """`Corpus.version` of its file."""
+        return Corpus.version(self.content)
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,6 @@ class Limits:
     allow_private: bool
     """Addresses of one's own network may be fetched."""
 
-    @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """Those of the settings."""
-        return cls(
-            settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
-        )
-
-
-def version_of(content: bytes) -> str:
-    """The content hash of a file."""
-    return blake2b(content, digest_size=16).hexdigest()
-
 
 def is_address(source: Path | str) -> bool:
     """Whether a source is to be fetched from the web."""
@@ -75,25 +65,23 @@ def is_address(source: Path | str) -> bool:
 def files(sources: Sequence[Path | str]) -> Iterator[Path]:
     """The files named, and those below the folders named that are not passed over."""
     for path in map(Path, sources):
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not is_passed_over(name))
-            yield from (Path(folder, name) for name in sorted(names) if not is_passed_over(name))
+        yield from files_below(path) if path.is_dir() else [path]
 
 
 def expected(sources: Sequence[Path | str]) -> int:
     """About how many articles the sources hold; an address counts as one."""
-    addresses = [source for source in sources if is_address(source)]
-    paths = files([source for source in sources if not is_address(source)])
-    return len(addresses) + sum(map(count_articles, paths))
+    paths = [source for source in sources if not is_address(source)]
+    return len(sources) - len(paths) + sum(map(count_articles, files(paths)))
 
 
 def from_file(path: Path, limits: Limits) -> Iterator[Incoming | ArticleError]:
     """The articles in a file; what cannot be read is an error among them."""
     if path.suffix.lower() in AS_THEY_ARE:
-        yield _as_it_is(path, limits)
+        try:
+            article = read_article(path, path.parent, max_bytes=limits.max_bytes)
+            yield Incoming(article, path.name, path.read_bytes(), str(path.resolve()))
+        except ArticleError as error:
+            yield error
         return
     many = path.name.lower().endswith(MANY)
     for found in read_articles(path, max_bytes=limits.max_bytes):
@@ -103,14 +91,6 @@ def from_file(path: Path, limits: Limits) -> Iterator[Incoming | ArticleError]:
         # The name of one of many is made of its id: a line may move, an id stays.
         origin = f"{path.resolve()}#{found.path}" if many else str(path.resolve())
         yield Incoming(found, found.path, markdown_of(found), origin)
-
-
-def _as_it_is(path: Path, limits: Limits) -> Incoming | ArticleError:
-    try:
-        article = read_article(path, path.parent, max_bytes=limits.max_bytes)
-    except ArticleError as error:
-        return error
-    return Incoming(article, path.name, path.read_bytes(), str(path.resolve()))
 
 
 def page_at(url: str, limits: Limits) -> Incoming:
@@ -136,10 +116,7 @@ def getter(limits: Limits) -> "Callable[..., Fetched]":
 
 
 def from_page(page: "Fetched", published: str | None = None) -> Incoming:
-    """The article of a page.
-
-    Args:
-        published: the date that a feed gives, for a page that gives none.
+    """The article of a page; `published` is the date that a feed gives, if the page gives none.
 
     Raises:
         ArticleError: the page holds no article; names its address.
@@ -179,41 +156,32 @@ class Places:
         taken: the paths that this import has written, which it does not write again.
     """
 
-    def __init__(self, catalogue: Catalogue, taken: set[str] | None = None) -> None:
+    def __init__(self, catalogue: Catalogue, taken: set[str]) -> None:
         self._catalogue = catalogue
-        self._by_digest: dict[str, tuple[str, str]] = {}
-        self._by_origin: dict[str, str] = {}
-        self._by_id: dict[str, str] = {}
-        self._taken: set[str] = set() if taken is None else taken
+        self._put: dict[tuple[RecordKey, str], tuple[str, str]] = {}
+        self._taken = taken
 
     def same(self, incoming: Incoming) -> tuple[str, str] | None:
         """Path and id of an article with the same content, if there is one."""
-        digest = incoming.article.digest
-        if digest in self._by_digest:
-            return self._by_digest[digest]
-        record = self._catalogue.record(digest, "digest")
-        return (record.path, record.id) if record else None
+        return self._find("digest", incoming.article.digest)
 
-    def older(self, incoming: Incoming) -> str | None:
-        """The path of its older version, which has the same origin or the same address."""
-        article = incoming.article
-        found = self._path(self._by_origin, "origin", incoming.origin)
-        if not found and article.url:
-            found = self._path(self._by_id, "id", article.id)
-        return None if found in self._taken else found
+    def older(self, incoming: Incoming) -> tuple[str, str] | None:
+        """Path and id of its older version, which has the same origin or the same address."""
+        found = self._find("origin", incoming.origin) or self._find("id", incoming.article.url)
+        return found if found and found[0] not in self._taken else None
 
-    def _path(self, put: dict[str, str], key: RecordKey, value: str) -> str | None:
-        """The path of what this import has put, or else of what is indexed."""
+    def _find(self, key: RecordKey, value: str | None) -> tuple[str, str] | None:
+        """Path and id of what this import has put, or else of what is indexed."""
         if not value:
             return None
-        record = None if value in put else self._catalogue.record(value, key)
-        return record.path if record else put.get(value)
+        record = None if (key, value) in self._put else self._catalogue.record(value, key)
+        return (record.path, record.id) if record else self._put.get((key, value))
 
     def put(self, incoming: Incoming, path: str) -> None:
         """Remembers where an article went, for those after it."""
         article = incoming.article
-        self._by_digest[article.digest] = path, article.url or path
-        self._by_origin[incoming.origin] = path
-        if article.url:
-            self._by_id[article.id] = path
+        there = path, article.url or path
+        self._put["digest", article.digest] = there
+        self._put["origin", incoming.origin] = there
+        self._put["id", article.id] = there
         self._taken.add(path)

@@ -11,21 +11,14 @@ from itertools import accumulate
 from assistant.corpus.chunking import cut_passages
 from assistant.corpus.folder import Corpus
 from assistant.corpus.plan import Change, Plan, decide
-from assistant.errors import ArticleError
 from assistant.schema import Article, Passage, Progress, ShowProgress
 from assistant.store.active_model import Models
-from assistant.store.catalogue import Record
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.near_duplicates import Copies
 from assistant.store.store import Entry, Move, Store
 from assistant.text.abbreviations import mine_abbreviations
 
 CUT = 3
 """Version of cleaning, cutting and mining; a new one has every article indexed again."""
-
-BATCH_PASSAGES = 256
-"""Passages embedded and committed at once: long enough for batches of equal length, short enough
-for a progress bar that moves and little to do again after a crash."""
 
 Origins = Mapping[str, str]
 """Where files that were added came from, by path."""
@@ -39,22 +32,17 @@ class Index:
 
     corpus: Corpus
     store: Store
-    copies: Copies
     chroma: ChromaFollower
     models: Models
     passage_words: int
 
     @property
     def recipe(self) -> str:
-        """How articles are cut; kept with each of them. The model is the vectors' matter."""
+        """How articles are cut; kept with each of them. Vectors are kept by model instead."""
         return f"{CUT}/{self.passage_words}"
 
     def plan(self, only: Sequence[str] | None = None) -> Plan:
-        """What `apply` would do; nothing is written.
-
-        Args:
-            only: looks at no other paths, and finds nothing missing.
-        """
+        """What `apply` would do, for `only` these paths as `decide` says; nothing is written."""
         records = self.store.catalogue.records(only)
         if only is not None:
             return decide(self.corpus, records, self.recipe, only, self._holder)
@@ -69,54 +57,71 @@ class Index:
 
     def with_near_duplicates(self, plan: Plan) -> Plan:
         """The plan after it was carried out, each article with the near-duplicates before it."""
-        found = self.copies.before([change.article_id for change in plan.of("new", "changed")])
+        found = self.store.copies.before([c.article_id for c in plan.of("new", "changed")])
         changes = (replace(c, copies=found.get(c.article_id, ())) for c in plan.changes)
         return replace(plan, changes=tuple(changes))
+
+    def forget_incomplete(self) -> int:
+        """Marks the articles that lack a vector of the model that answers to be indexed again by
+        the next plan: they were added by a process that could not load it. Returns how many. The
+        caller holds `Database.writing`.
+        """
+        answering = self.store.embeddings.answering_model()
+        if answering is None or self.models.switching_to() is not None:
+            return 0
+        incomplete = self.store.embeddings.articles_without_vectors(answering.fingerprint)
+        if incomplete:
+            self.store.forget_recipes(incomplete)
+        return len(incomplete)
+
+    def repair(self) -> int:
+        """Indexes those articles again; returns how many."""
+        with self.store.writing():
+            incomplete = self.forget_incomplete()
+            if incomplete:
+                self.apply(self.plan())
+        return incomplete
 
     def apply(
         self, plan: Plan, *, origins: Origins | None = None, progress: ShowProgress | None = None
     ) -> None:
-        """Makes the index hold what the plan says. The caller holds `Database.writing`.
-
-        Args:
-            progress: told after each commit.
-        """
+        """Makes the index hold what the plan says. The caller holds `Database.writing`."""
         self.put(plan, origins=origins, progress=progress)
         if not plan.empty:
             self.finish(progress)
 
     def finish(self, progress: ShowProgress | None = None) -> None:
-        """Does what is left to do after `put`; it takes the longer the larger the index is.
-
-        Args:
-            progress: told how many of many new passages Chroma has.
-        """
+        """Does what `put` leaves undone; it takes longer the larger the index is."""
         self.store.embeddings.forget_unused_vectors()
         self.chroma.catch_up(progress)
 
     def put(
         self, plan: Plan, *, origins: Origins | None = None, progress: ShowProgress | None = None
     ) -> None:
-        """`apply` for one part of many, without `finish`: it takes hardly longer in a large index
-        than in a small one.
-        """
+        """`apply` without `finish`, for one part of many: hardly slower in a large index."""
         work = plan.of("new", "changed")
         # What an older program indexed, or one that was killed.
-        self.copies.follow(None if work else progress)
+        self.store.copies.follow(None if work else progress)
         records = self.store.catalogue.records([change.path for change in plan.changes])
         # A file that was corrected or renamed still comes from where it came from.
         origins = {path: record.origin for path, record in records.items()} | dict(origins or {})
-        self.models.settle()
-        model = self.models.wanted().fingerprint
-        moves = [self._move(change) for change in plan.of("moved")]
+        model = self.models.wanted()
+        self.store.embeddings.name_model(model)
+        moves = [Move(c.previous_id, c.article_id, c.path, c.stamp) for c in plan.of("moved")]
         removed = [change.article_id for change in plan.of("removed")]
         if moves or removed:
-            self.store.apply(model, move=moves, remove=removed)
-        self._restamp(plan, records)
+            self.store.apply(model.fingerprint, move=moves, remove=removed)
+        stamps = {
+            change.article_id: change.stamp
+            for change in plan.of("unchanged")
+            if change.path in records and records[change.path].stamp != change.stamp
+        }
+        if stamps:
+            self.store.restamp(stamps)
         done, weighed, weight = 0, 0, sum(map(_size, work))
         for batch in self._batches(work):
-            self.store.apply(model, put=self._entries(batch, origins))
-            self.copies.follow()
+            self.store.apply(model.fingerprint, put=self._entries(batch, origins))
+            self.store.copies.follow()
             done += len(batch)
             weighed += sum(_size(change) for change, _, _ in batch)
             step = Progress(done, len(work), "articles", weighed / max(weight, 1))
@@ -124,48 +129,21 @@ class Index:
             if progress is not None:
                 progress(step)
 
-    def _restamp(self, plan: Plan, records: Mapping[str, Record]) -> None:
-        """Notes the new times of files whose articles are the same."""
-        new = {
-            change.article_id: change.stamp
-            for change in plan.of("unchanged")
-            if change.path in records and records[change.path].stamp != change.stamp
-        }
-        if new:
-            self.store.restamp(new)
-
-    def _move(self, change: Change) -> Move:
-        record = self.store.catalogue.record(change.previous_id, "id")
-        origin = record.origin if record else ""
-        return Move(change.previous_id, change.article_id, change.path, change.stamp, origin)
-
     def _batches(self, changes: Sequence[Change]) -> Iterator[list[_Cut]]:
         batch: list[_Cut] = []
         size = 0
         for change in changes:
-            article = self._article(change)
-            if article is None:
+            article = change.article or self.corpus.read_same(change.path, change.digest)
+            if article is None:  # its file has changed since the plan: the next sync indexes it
                 continue
             passages = tuple(cut_passages(article, self.passage_words))
             batch.append((change, article, passages))
             size += len(passages)
-            if size >= BATCH_PASSAGES:
+            if size >= self.store.embeddings.BATCH:
                 yield batch
                 batch, size = [], 0
         if batch:
             yield batch
-
-    def _article(self, change: Change) -> Article | None:
-        """The article to index; None if its file has changed since the plan was made: the next sync
-        indexes it.
-        """
-        if change.article is not None:
-            return change.article
-        try:
-            article = self.corpus.read(change.path)
-        except ArticleError:
-            return None
-        return article if article.digest == change.digest else None
 
     def _entries(self, batch: Sequence[_Cut], origins: Origins) -> list[Entry]:
         vectors = self.models.embed([p.embedded_text for _, _, cut in batch for p in cut])

@@ -6,10 +6,10 @@ A file is written before it is indexed, so that the next sync repairs a crash in
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assistant.corpus.embedding_migration import forget_incomplete
 from assistant.corpus.incoming import (
     Incoming,
     Limits,
@@ -18,10 +18,9 @@ from assistant.corpus.incoming import (
     files,
     from_file,
     is_address,
-    version_of,
 )
 from assistant.corpus.indexing import Index
-from assistant.corpus.plan import Change, Plan, ShowPlan, failed
+from assistant.corpus.plan import Change, ChangeKind, Plan, ShowPlan, failed
 from assistant.errors import ArticleError, Stopped
 from assistant.schema import Progress, ShowProgress, ShowWaiting
 
@@ -58,15 +57,11 @@ class Ingestion:
         progress: ShowProgress | None = None,
         waiting: ShowWaiting | None = None,
     ) -> Plan:
-        """Makes the index hold what the corpus folder holds; returns what it did.
-
-        Args:
-            show: called with the plan before anything is written.
-            progress: called after each commit.
-            waiting: called about twice a second while another process is indexing.
+        """Makes the index hold what the corpus folder holds; returns what it did. `show` is called
+        with the plan before anything is written.
         """
         with self.index.store.writing(waiting):
-            forget_incomplete(self.index)
+            self.index.forget_incomplete()
             plan = self.index.plan()
             if show is not None:
                 show(plan)
@@ -140,18 +135,19 @@ class Ingestion:
         for found in reader.fetch(feed, again=True):
             if meter.stop.is_set():
                 break
-            changes.append(
-                failed(found) if isinstance(found, ArticleError) else self.add_one(found, waiting)
-            )
+            changes.append(self.add_one(found, waiting))
             meter.pass_by()
         return Plan(tuple(changes))
 
-    def add_one(self, incoming: Incoming, waiting: ShowWaiting | None = None) -> Change:
+    def add_one(
+        self, incoming: Incoming | ArticleError, waiting: ShowWaiting | None = None
+    ) -> Change:
         """Adds an article that was read or fetched before, as it was seen."""
+        if isinstance(incoming, ArticleError):
+            return failed(incoming)
         chunk = _Chunk(self.index, set())
         with self.index.store.writing(waiting):
-            meter = _Meter(0, self.index.store.announce, None, threading.Event())
-            indexed = chunk.add([incoming], meter)
+            indexed = chunk.add([incoming])
             if indexed:
                 self.index.finish()
         (change,) = self.index.with_near_duplicates(Plan((*indexed, *chunk.others))).changes
@@ -161,19 +157,16 @@ class Ingestion:
         """What `add_one` would do: the article is new, replaces an older version, or is there
         already; with its near-duplicates. Nothing is written.
         """
-        places, article = Places(self.index.store.catalogue), incoming.article
-        same = places.same(incoming)
-        older = None if same else self.index.store.catalogue.record(places.older(incoming) or "")
+        places, article = Places(self.index.store.catalogue, set()), incoming.article
+        same, older = places.same(incoming), places.older(incoming)
         if same is not None:
             change = Change("unchanged", same[0], article_id=same[1])
-        elif older is not None:
-            change = Change(
-                "changed", older.path, article, article_id=article.id, previous_id=older.id
-            )
         else:
-            change = Change("new", incoming.name, article, article_id=article.id)
+            kind: ChangeKind = "changed" if older else "new"
+            path, previous_id = older or (incoming.name, "")
+            change = Change(kind, path, article, article_id=article.id, previous_id=previous_id)
         own = (change.article_id, change.previous_id)
-        found = self.index.copies.like(article.text)
+        found = self.index.store.copies.like(article.text)
         return replace(change, copies=tuple(c for c in found if c.article_id not in own))
 
     def _incoming(self, sources: Sequence[Path | str]) -> Iterator[_Found]:
@@ -187,11 +180,7 @@ class Ingestion:
 
 
 class _Chunk:
-    """Articles whose files are written and indexed at once.
-
-    Args:
-        taken: the paths that this import has written.
-    """
+    """Articles whose files are written and indexed at once."""
 
     def __init__(self, index: Index, taken: set[str]) -> None:
         self._index = index
@@ -203,7 +192,7 @@ class _Chunk:
         self.others: list[Change] = []
         """What became of the articles for which no file was written."""
 
-    def add(self, chunk: Sequence[_Found], meter: "_Meter") -> list[Change]:
+    def add(self, chunk: Sequence[_Found], progress: ShowProgress | None = None) -> list[Change]:
         """Writes the files and indexes them; returns what became of them. The caller holds
         `Database.writing`.
 
@@ -215,13 +204,14 @@ class _Chunk:
         try:
             corpus.write_all(self._writes)
             plan = self._index.plan(only=list(self._origins))
-            self._index.put(plan, origins=self._origins, progress=meter)
-        except Stopped:
-            self._take_back()
+            self._index.put(plan, origins=self._origins, progress=progress)
+        except BaseException as error:
+            for path, content in self._before.items():
+                if not self._is_indexed(path):
+                    corpus.take_back(path, content)
+            if not isinstance(error, Stopped):
+                raise
             return [change for change in plan.changes if self._is_indexed(change.path)]
-        except BaseException:
-            self._take_back()
-            raise
         return list(plan.changes)
 
     def _put(self, found: _Found) -> None:
@@ -234,30 +224,24 @@ class _Chunk:
             return
         same, older = self._places.same(found), self._places.older(found)
         if same is not None:
-            offered = "" if older == same[0] else found.origin
+            offered = "" if older == same else found.origin
             self.others.append(Change("unchanged", same[0], article_id=same[1], offered=offered))
             return
-        path = older or self._index.corpus.free_path(found.name, self._writes)
-        content = self._content(path) if older else None
-        if found.replaces and content is not None and version_of(content) not in found.replaces:
-            self.others.append(failed(_corrected_here(path, found.origin)))
+        corpus, content = self._index.corpus, None
+        path = older[0] if older else corpus.free_path(found.name, self._writes)
+        if older:
+            with suppress(ArticleError):  # gone since it was indexed
+                content = corpus.content(path)
+        known = content is None or not found.replaces or corpus.version(content) in found.replaces
+        if not known:
+            problem = f"was corrected here, and has changed at {found.origin} since"
+            remedy = f"`assistant add {found.origin}` takes the newer version"
+            self.others.append(failed(ArticleError(path, problem, remedy)))
             return
         self._before[path] = content
         self._writes[path] = found.content
         self._origins[path] = found.origin
         self._places.put(found, path)
-
-    def _content(self, path: str) -> bytes | None:
-        try:
-            return self._index.corpus.content(path)
-        except ArticleError:  # gone since it was indexed
-            return None
-
-    def _take_back(self) -> None:
-        """Undoes the writing of the files that are not indexed."""
-        for path, content in self._before.items():
-            if not self._is_indexed(path):
-                self._index.corpus.take_back(path, content)
 
     def _is_indexed(self, path: str) -> bool:
         """Whether the index holds a file as it is now."""
@@ -295,11 +279,6 @@ class _Meter:
         self.base += 1
         if self.progress is not None:
             self.progress(Progress(self.base, max(self.total, self.base), "articles"))
-
-
-def _corrected_here(path: str, origin: str) -> ArticleError:
-    problem = f"was corrected here, and has changed at {origin} since"
-    return ArticleError(path, problem, f"`assistant add {origin}` takes the newer version")
 
 
 def _chunks(found: Iterable[_Found], stop: threading.Event) -> Iterator[list[_Found]]:

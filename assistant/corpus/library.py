@@ -1,20 +1,15 @@
-"""The articles of a corpus as a person works with them: listed, looked over, corrected, removed.
-
-A file is written before it is indexed, so that the next sync repairs a crash in between.
-"""
+"""The articles of a corpus as a person works with them: listed, looked over, corrected, removed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.corpus.incoming import version_of
 from assistant.corpus.indexing import Index
 from assistant.corpus.plan import Change, Plan
 from assistant.errors import ArticleError, CorpusError
 from assistant.schema import Article, ArticleSummary, Copy, Filter, Order, Passage
-from assistant.sources.corrections import Corrected, Correction, correct_file
 from assistant.sources.files import parse_article
-from assistant.sources.filing import pasted_file
+from assistant.sources.filing import Corrected, Correction, correct_file, pasted_file
 from assistant.sources.metadata import FiledArticle
 
 EVERYTHING = Filter()
@@ -47,8 +42,6 @@ class Library:
         self._index = index
         self._aside = aside
 
-    # ---- lists ------------------------------------------------------------------------------
-
     def articles(
         self,
         matching: str = "",
@@ -62,7 +55,6 @@ class Library:
         """The indexed articles whose title, outlet or id contains the words, newest first.
 
         Args:
-            within: only these.
             order: what has no date or outlet is last, `reverse` or not.
             limit: as many at most, after the first `offset`; all, when negative.
         """
@@ -76,17 +68,15 @@ class Library:
 
     def sources(self) -> list[str]:
         """The outlets of the articles, those with most articles first."""
-        return self._index.store.catalogue.sources()
+        return self._index.store.catalogue.values("source")
 
     def authors(self) -> list[str]:
         """The authors of the articles, those with most articles first."""
-        return self._index.store.catalogue.authors()
+        return self._index.store.catalogue.values("authors")
 
     def languages(self) -> list[str]:
         """The languages of the articles, those of most articles first."""
-        return self._index.store.catalogue.languages()
-
-    # ---- one article ------------------------------------------------------------------------
+        return self._index.store.catalogue.values("language")
 
     def article(self, article_id: str) -> Article:
         """One article with its text.
@@ -106,7 +96,8 @@ class Library:
 
     def copies(self, article_id: str) -> tuple[Copy, ...]:
         """The articles with nearly the same text as this one, the most similar first."""
-        return self._index.copies.of(self.article(article_id).id)
+        article_id = self.article(article_id).id
+        return self._index.store.copies.among([article_id]).get(article_id, ())
 
     def details(self, article_id: str) -> Details:
         """All that is known of an article; its file is read again."""
@@ -116,7 +107,7 @@ class Library:
         date_from = version = problem = ""
         try:
             content = self._index.corpus.content(article.path)
-            version = version_of(content)
+            version = self._index.corpus.version(content)
             filed = parse_article(content, article.path)
         except ArticleError as error:
             problem = f"Its file cannot be read: {error.problem}; {error.remedy}."
@@ -188,7 +179,7 @@ class Library:
         article = self.article(article_id)
         with self._index.store.writing():
             content = self._index.corpus.content(article.path)
-            if seen and version_of(content) != seen:
+            if seen and self._index.corpus.version(content) != seen:
                 problem = "its file has changed since you saw it; nothing was corrected"
                 remedy = "open the article again and correct it as it is now"
                 raise CorpusError(article.path, problem, remedy)

@@ -1,7 +1,7 @@
 """What changes in the index for the files of a corpus: decided before anything is written."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -70,15 +70,11 @@ class Plan:
     @property
     def likenesses(self) -> list[str]:
         """A line for each near-duplicate of other articles: ``b.txt: nearly the same as a.txt``."""
-        near_duplicates = [
-            f"{change.path}: nearly the same as {', '.join(c.article_id for c in change.copies)}"
-            for change in self.changes
-            if change.copies
-        ]
-        offered = [change for change in self.changes if change.offered]
+        copied = [(c.path, ", ".join(o.article_id for o in c.copies)) for c in self.changes]
+        offered = [(c.offered, c.path) for c in self.changes if c.offered]
         return [
-            *near_duplicates,
-            *(f"{c.offered}: the same as {c.path}, not added again" for c in offered),
+            *(f"{path}: nearly the same as {others}" for path, others in copied if others),
+            *(f"{origin}: the same as {path}, not added again" for origin, path in offered),
         ]
 
     @property
@@ -114,16 +110,22 @@ def decide(
         only: looks at no other paths, and finds nothing missing; `records` need not hold others.
         holder: gives the path of the article with an id, or None, where `records` are not all.
     """
-    found, closed = _found(corpus, only)
+    if only is None:
+        found, closed = corpus.scan()
+    else:
+        found, closed = [corpus.stat(corpus.root / path) for path in dict.fromkeys(only)], []
     paths = {file.path for file in found}
-    missing = _Missing({} if only is not None else _missing(records, paths, closed))
+    hidden = tuple(error.subject for error in closed)  # what is in them may still be there
+    gone = (r for r in records.values() if r.path not in paths and not r.path.startswith(hidden))
+    missing = _Missing(gone if only is None else ())
     ids = {record.id: path for path, record in records.items() if path in paths}
     changes = [failed(error) for error in closed]
     room = KEPT_CHARACTERS
     for file in found:
         record = records.get(file.path)
         if record is not None and (record.stamp, record.recipe) == (file.stamp, recipe):
-            changes.append(_change("unchanged", file, record.id))
+            known = Change("unchanged", file.path, article_id=record.id, stamp=file.stamp)
+            changes.append(known)
             continue
         try:
             article = corpus.read(file.path)
@@ -138,37 +140,19 @@ def decide(
             held = article if room >= 0 else None
             change = replace(change, article=held, digest=article.digest)
         changes.append(change)
-    gone = [Change("removed", r.path, article_id=r.id) for r in missing.records.values()]
-    return Plan(tuple(sorted(changes + gone, key=lambda change: change.path)))
-
-
-def _found(corpus: Corpus, only: Sequence[str] | None) -> tuple[list[Found], list[ArticleError]]:
-    if only is None:
-        return corpus.scan()
-    return [corpus.stat(corpus.root / path) for path in dict.fromkeys(only)], []
-
-
-def _missing(
-    records: Mapping[str, Record], paths: set[str], closed: Sequence[ArticleError]
-) -> dict[str, Record]:
-    """The records whose file is gone; files of a folder that cannot be read may still be there."""
-    hidden = tuple(error.subject for error in closed)
-    return {
-        path: record
-        for path, record in records.items()
-        if path not in paths and not path.startswith(hidden)
-    }
+    changes += [Change("removed", r.path, article_id=r.id) for r in missing.records.values()]
+    return Plan(tuple(sorted(changes, key=lambda change: change.path)))
 
 
 class _Missing:
     """Records whose file is gone, found by the content or the id of an article."""
 
-    def __init__(self, records: dict[str, Record]) -> None:
-        self.records = records
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.records = {record.path: record for record in records}
         self._like: defaultdict[str, list[str]] = defaultdict(list)
-        for path in sorted(records, reverse=True):
-            for key in (records[path].digest, records[path].id):
-                self._like[key].append(path)
+        for path, record in sorted(self.records.items(), reverse=True):
+            self._like[record.digest].append(path)
+            self._like[record.id].append(path)
 
     def take(self, article: Article) -> Record | None:
         """The record of an article that has another file now; it no longer counts as missing."""
@@ -193,21 +177,20 @@ def _compare(
     article: Article, file: Found, record: Record | None, missing: _Missing, recipe: str
 ) -> Change:
     """One readable file against what the index holds; takes what it moves out of `missing`."""
+    old = record or missing.take(article)
+    kind: ChangeKind = "new"
     if record is not None:
         known = (record.digest, record.language, record.recipe, record.id)
         same = known == (article.digest, article.language, recipe, article.id)
-        return replace(
-            _change("unchanged" if same else "changed", file, article.id),
-            article=None if same else article,
-            previous_id=record.id,
-        )
-    old = missing.take(article)
-    if old is not None:
+        kind = "unchanged" if same else "changed"
+    elif old is not None:
         same = (old.digest, old.recipe) == (article.digest, recipe)
-        moved = _change("moved" if same else "changed", file, article.id)
-        return replace(moved, article=article, previous_id=old.id)
-    return replace(_change("new", file, article.id), article=article)
-
-
-def _change(kind: ChangeKind, file: Found, article_id: str) -> Change:
-    return Change(kind, file.path, article_id=article_id, stamp=file.stamp)
+        kind = "moved" if same else "changed"
+    return Change(
+        kind,
+        file.path,
+        None if kind == "unchanged" else article,
+        article_id=article.id,
+        previous_id=old.id if old else "",
+        stamp=file.stamp,
+    )

@@ -1,13 +1,11 @@
 """The corpus folder, followed until somebody stops it; the only adapter of watchfiles."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from assistant.corpus.folder import is_passed_over
 from assistant.corpus.ingestion import Ingestion
 from assistant.corpus.pace import Pace
-from assistant.corpus.plan import Plan
+from assistant.corpus.plan import Change, Plan
 from assistant.errors import CorpusError, Stopped, StoreError
 
 QUIET = 400
@@ -57,30 +55,28 @@ class _Watched:
     def __init__(self, ingestion: Ingestion, pace: Pace) -> None:
         self.ingestion = ingestion
         self.pace = pace
-        self.root = ingestion.index.corpus.root
+        self.corpus = ingestion.index.corpus
+        self.root = self.corpus.root
         self.store = ingestion.index.store.path
         self.identity = _identity(self.root)
         self.store_identity = _identity(self.store)
-        self.told: set[tuple[str, str, str]] = set()
-        """Path, stamp and error of the failures that were told."""
+        self.told: set[Change] = set()
+        """The failures of the last sync."""
 
     def sync(self) -> Plan:
         """Makes the index hold what the folder holds; returns what it did, without the failures
         that were told before.
         """
         plan = self.ingestion.sync(None, self.pace.go_on, self.pace.wait_for_writer)
-        failures = {(c.path, c.stamp, c.error) for c in plan.failures}
-        new = failures - self.told
-        self.told = failures  # a file that was repaired and is broken again is told again
-        changes = (
-            c for c in plan.changes if c.kind != "failed" or (c.path, c.stamp, c.error) in new
-        )
+        # Of this sync only: a file that was repaired and is broken again is told again.
+        told, self.told = self.told, set(plan.failures)
+        changes = (c for c in plan.changes if c.kind != "failed" or c not in told)
         return Plan(tuple(changes), plan.notes)
 
     def look(self, *, polling: bool) -> Iterator[Plan]:
         """Indexes what changes in the folder, until the folder vanishes or is replaced."""
         quiet = 0
-        for changed in _changes(self.root, self.pace.stop, polling=polling):
+        for changed in self._changes(polling=polling):
             if _identity(self.root) != self.identity:
                 return
             self._check_store()
@@ -107,7 +103,7 @@ class _Watched:
             StoreError: the index has vanished with the folder.
         """
         told = False
-        while _identity(self.root) != self.identity and not self._has_files():
+        while _identity(self.root) != self.identity and self.corpus.is_empty():
             if not told:
                 yield Plan((), (f"{self.root} is gone: nothing is removed, waiting for it",))
                 told = True
@@ -123,11 +119,34 @@ class _Watched:
             problem = "was replaced or deleted while the folder was followed"
             raise StoreError(self.store, problem, "run the command again")
 
-    def _has_files(self) -> bool:
+    def _changes(self, *, polling: bool) -> Iterator[bool]:
+        """At each change and each tick: whether a file changed that the corpus looks at.
+
+        Raises:
+            CorpusError: the folder cannot be watched.
+        """
+        import watchfiles
+
+        watching = watchfiles.watch(
+            self.root,
+            watch_filter=None,
+            step=QUIET,
+            debounce=_LONGEST_GATHERING,
+            rust_timeout=_TICK,
+            yield_on_timeout=True,
+            stop_event=self.pace.stop,
+            force_polling=polling,
+            poll_delay_ms=_TICK,
+            ignore_permission_denied=True,
+        )
         try:
-            return any(not is_passed_over(entry.name) for entry in self.root.iterdir())
-        except OSError:
-            return False
+            for changes in watching:
+                yield any(self.corpus.looks_at(Path(path)) for _, path in changes)
+        except FileNotFoundError:
+            return
+        except (OSError, RuntimeError) as error:  # what its Rust part raises is a RuntimeError
+            problem = f"cannot be watched ({' '.join(str(error).split())})"
+            raise CorpusError(self.root, problem, "watch it with --poll") from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -137,41 +156,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _changes(root: Path, stop: threading.Event, *, polling: bool) -> Iterator[bool]:
-    """At each change and each tick: whether a file changed that is looked at.
-
-    Raises:
-        CorpusError: the folder cannot be watched.
-    """
-    import watchfiles
-
-    watching = watchfiles.watch(
-        root,
-        watch_filter=None,
-        step=QUIET,
-        debounce=_LONGEST_GATHERING,
-        rust_timeout=_TICK,
-        yield_on_timeout=True,
-        stop_event=stop,
-        force_polling=polling,
-        poll_delay_ms=_TICK,
-        ignore_permission_denied=True,
-    )
-    try:
-        for changes in watching:
-            yield any(_is_looked_at(Path(path), root) for _, path in changes)
-    except FileNotFoundError:
-        return
-    except (OSError, RuntimeError) as error:  # what its Rust part raises is a RuntimeError
-        reason = " ".join(str(error).split())
-        raise CorpusError(root, f"cannot be watched ({reason})", "watch it with --poll") from error
-
-
-def _is_looked_at(path: Path, root: Path) -> bool:
-    try:
-        inside = path.relative_to(root)
-    except ValueError:  # by another name of the folder
-        return True
-    return not any(map(is_passed_over, inside.parts))

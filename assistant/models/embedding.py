@@ -62,6 +62,9 @@ class SentenceEmbedder:
         precision: bfloat16 is 2.6 times as fast as float32 on CPUs with native support, with
             a cosine of 0.998 or better to the float32 vectors; ``auto`` takes it there.
         download: False for a model that the user has not just named: it is here, or loading fails.
+
+    Raises:
+        ModelError: it is not installed; while encoding: it cannot be loaded.
     """
 
     def __init__(self, name: str, precision: Precision = "auto", *, download: bool = True) -> None:
@@ -69,29 +72,19 @@ class SentenceEmbedder:
         self.precision: Precision = precision
         self._download = download
         self.fingerprint = _fingerprint(name)
-        self._model: SentenceTransformer | None = None
         self._lock = Lock()
+        self._model: SentenceTransformer | None = None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shape (len(texts), dimension).
-
-        Raises:
-            ModelError: the model cannot be loaded.
-        """
         return self._encode(texts, "document")
 
     def encode_question(self, question: str) -> Vectors:
-        """The unit vector of a question, shape (dimension,).
-
-        Raises:
-            ModelError: the model cannot be loaded.
-        """
         return np.asarray(self._encode([question], "query")[0], dtype=np.float32)
 
     def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
         with self._lock:
             if self._model is None:
-                self._model = _loaded(self.name, self.precision, download=self._download)
+                self._model = self._loaded()
             model = self._model
             encode = model.encode_query if role == "query" else model.encode_document
             with one_thread(wanted=len(texts) == 1):
@@ -107,6 +100,12 @@ class SentenceEmbedder:
         # bfloat16 normalises to 1 ± 0.004; cosines are compared across batches.
         length = np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
         return np.asarray(vectors / length, dtype=np.float32)
+
+    def _loaded(self) -> "SentenceTransformer":
+        model = load_embedding_model(self.name, self.precision, download=self._download)
+        if _is_e5(self.name) and not any(model.prompts.values()):
+            model.prompts = dict(_E5_PROMPTS)
+        return model
 
 
 def _prompt(prompts: Mapping[str, str | None], role: Role) -> str | None:
@@ -149,10 +148,3 @@ def _fingerprint(name: str) -> str:
     if any(prompts.values()):
         digest.update(json.dumps(prompts, sort_keys=True).encode())
     return f"{Path(name).name}@{digest.hexdigest()}"
-
-
-def _loaded(name: str, precision: Precision, *, download: bool) -> "SentenceTransformer":
-    model = load_embedding_model(name, precision, download=download)
-    if _is_e5(name) and not any(model.prompts.values()):
-        model.prompts = dict(_E5_PROMPTS)
-    return model

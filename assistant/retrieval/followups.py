@@ -1,8 +1,8 @@
-"""Follow-ups to questions that stand alone: rewritten by a language model, or by rules.
+"""A follow-up to a question that stands alone: rewritten by a language model, or by rules.
 
 A follow-up needs its context: "and in May?", "what did he say?". The rules only propose candidate
-rewrites, the question as typed first; which one is meant, retrieval and the reader decide, by how
-well each is answered. So a change of topic is not dragged back, and a rule may be wrong.
+rewrites, the question as typed first; how well the articles answer each decides which one is meant.
+So a change of topic is not dragged back, and a rule may be wrong.
 """
 
 import re
@@ -20,9 +20,9 @@ REMEMBERED = 10
 """Last turns that a follow-up may refer to."""
 
 SAID, OLDER, FURTHER = 0.3, 0.9, 0.8
-"""What a name in an answer counts against one in a question, one in a turn against the same in the
-turn after it, and one against the name before it in its text: of a few values those that came
-nearest to what people write, by `python -m eval followups` (eval/LOG.md, 2026-11-25)."""
+"""Weights of a name: in an answer against in a question, in a turn against in the next turn, and
+against the name before it in its text. Of a few values those whose rewrites are nearest to what
+people write, by `python -m eval followups` (eval/LOG.md, 2026-11-25)."""
 
 CANDIDATES = 6
 """Most candidate rewrites of a follow-up that are searched for."""
@@ -30,7 +30,7 @@ CANDIDATES = 6
 BARE = 0.05
 LOOSE = -0.1
 """Added to the confidence of the question as typed, which is meant if it is answered about as well,
-and of a rewrite with words of the talk behind it, which reads worse than the others."""
+and of a rewrite that only appends words of the conversation, which reads worse than the others."""
 
 # ---- whether a question needs its context -------------------------------------------------------
 
@@ -72,7 +72,7 @@ def needs_context(question: str) -> bool:
 
 
 def _definite(question: str) -> list[str]:
-    """Noun phrases such as "the mission" or "those countries", which say of which only before."""
+    """Nouns of phrases such as "the mission" or "those countries", which earlier turns identify."""
     found = re.findall(
         r"\b(?:the|this|that|these|those) ([a-z][a-z-]+)\b"
         r"(?!(?: [a-z-]+){0,2} (?:of|in|on|for|between|from|to|at)\b)",
@@ -87,11 +87,11 @@ _VERB = re.compile(
     r"ed$|^(?:take|join|start|leave|begin|end|sign|give|get|make|say|tell|want|agree|accept|become|"
     r"come|go|win|lose|hold|send|sell|buy|pay|help|ask|react|respond|withdraw|invade|attack)s?$"
 )
-"""Words behind a name that are rarely the noun it belongs to: "did the EAEU take effect"."""
+"""Words after a name that are rarely the noun it belongs to: "did the EAEU take effect"."""
 
 
 def _is_date(name: str) -> bool:
-    return name[0].isdigit() or name.split()[0] in MONTHS
+    return name[0].isdigit() or name.split(maxsplit=1)[0] in MONTHS
 
 
 def _things_in(text: str) -> list[str]:
@@ -112,9 +112,8 @@ def _things_in(text: str) -> list[str]:
 
 
 def candidate_rewrites(question: str, turns: Sequence[Turn]) -> tuple[str, ...]:
-    """What a question may mean after these turns, oldest first; the question as typed comes first.
-
-    Only that where it needs no context.
+    """What a question may mean after these turns, oldest first: the question as typed, and if it
+    needs context its rewrites.
     """
     found: dict[str, None] = {question: None}
     if turns and needs_context(question):
@@ -144,7 +143,7 @@ def _rewrites(question: str, turns: list[Turn]) -> Iterator[str]:
 
 
 def _in_parallel(question: str, before: str) -> Iterator[str]:
-    """The question before, with another name: "and Georgia?" after "When did Armenia join?"."""
+    """The earlier question with another name: "and Georgia?" after "When did Armenia join?"."""
     opened = _OPENING.match(question)
     rest = question[opened.end() :].strip(" ?.!") if opened else ""
     rest = re.sub(r"^(?:in|for|from|to|with|by|at|on|of)\s+", "", rest)
@@ -164,7 +163,7 @@ def _in_parallel(question: str, before: str) -> Iterator[str]:
 
 
 def _before_a_noun(pronoun: str, rest: str) -> bool:
-    """Whether no name stands in its place: "the one with Iran", "this article"."""
+    """Whether a name cannot replace it: "the one with Iran", "this article"."""
     if pronoun.endswith(("one", "ones", "others")):
         return True
     following = re.match(r"\s+([a-z][a-z-]*)", rest)
@@ -173,7 +172,7 @@ def _before_a_noun(pronoun: str, rest: str) -> bool:
 
 
 def _replaced(question: str, turns: Sequence[Turn]) -> Iterator[str]:
-    """The question with a name of the talk in the place of its first pronoun."""
+    """The question with its first pronoun replaced by a name of the conversation."""
     plain = _NO_REFERENCE.sub(lambda match: "_" * len(match.group()), question)
     pronoun = _PEOPLE.search(plain) or _THINGS.search(plain)
     if pronoun is None or _before_a_noun(pronoun.group().lower(), question[pronoun.end() :]):
@@ -183,13 +182,13 @@ def _replaced(question: str, turns: Sequence[Turn]) -> Iterator[str]:
     own = pronoun.group().lower() in {"his", "her", "hers", "their", "its"}
     before = "in " if pronoun.group().lower() == "there" else ""
     people = _PEOPLE.fullmatch(pronoun.group()) is not None
-    fresh = [n for n in _salient(turns, people) if not {stem(w) for w in words(n)} <= said]
+    fresh = [n for n in _salient(turns, people=people) if not {stem(w) for w in words(n)} <= said]
     for name in fresh[:3]:
         yield question[:low] + before + name + ("’s" if own else "") + question[high:]
 
 
-def _salient(turns: Sequence[Turn], people: bool) -> list[str]:
-    """What the turns name, what is most talked about first; later turns count more.
+def _salient(turns: Sequence[Turn], *, people: bool) -> list[str]:
+    """What the turns name, the most mentioned first; later turns count more.
 
     Args:
         people: names of two words before others, as people have them.
@@ -217,7 +216,7 @@ def _topic(turn: Turn) -> list[str]:
 
 
 def _appended(question: str, topic: Sequence[str]) -> str:
-    """The question with words of the talk behind it that it does not say itself."""
+    """The question followed by words of the conversation that it does not have itself."""
     said = {stem(word) for word in words(question)}
     fresh: list[str] = []
     for one in topic:
@@ -235,7 +234,7 @@ _ASKS = re.compile(r"[?？؟;՞][\"”’»)\s]*$")
 
 
 def rewrite(model: LanguageModel, question: str, turns: Sequence[tuple[str, str]]) -> str | None:
-    """The question so that it stands alone, in the model's words; None when they are of no use.
+    """The question rewritten by the model to stand alone; None if what it wrote is of no use.
 
     Args:
         turns: earlier questions with their answers, oldest first.
@@ -254,7 +253,7 @@ def rewrite(model: LanguageModel, question: str, turns: Sequence[tuple[str, str]
 
 
 def _as_question(text: str, asked: str, longest: int) -> str | None:
-    """What was written, if it is one line that asks, or tells what to do, as the question did."""
+    """What was written, if it is one line that asks or, like the question, gives an order."""
     line = _LABEL.sub("", text.strip().strip("*")).strip(' \t"“”«»`*')
     if "\n" in line or len(line) > longest or re.search(r"\[\d", line):
         return None

@@ -1,5 +1,5 @@
-"""A question as it is searched for: its spelling corrected, its abbreviations spelled out, its
-rarest words as an expression for the full-text index.
+"""A question to a query: spelling corrected, abbreviations spelled out, the rarest words as an
+expression for the full-text index.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ MAX_TERMS = 16
 passages, a common one more."""
 
 MAX_ROWS = 45_000
-"""Passages that the words of a question may occur in, added up, the rarest word first; words beyond
-that are left to the vectors. In 43,681 passages every question of news-2022 finds the same, with
-30,000 they lose 0.004 of the MRR; what it saves in a million: eval/LOG.md, 2026-11-25."""
+"""Most passages in which the words of a question may occur, summed from the rarest word on; further
+words are left to the vectors. Over 43,681 passages no question of news-2022 finds less; with 30,000
+MRR falls by 0.004. What it saves among a million: eval/LOG.md, 2026-11-25."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LexicalQuery:
 def analyse(
     question: str, store: Store, lexical: LexicalIndex, *, abbreviations: bool = True
 ) -> LexicalQuery:
-    """The query that a question makes over the articles of one moment of the store.
+    """The query for a question, with the words and abbreviations of one snapshot of the store.
 
     Args:
         abbreviations: spell out the short forms of a question.
@@ -80,10 +80,10 @@ def match_expressions(
 ) -> list[str]:
     """FTS5 syntax for "any of these words", and the same with the other form of each name.
 
-    Two searches, of which a passage gets its better score: in one, an article that says both "CSTO"
-    and "Collective Security Treaty Organization" would be paid twice for one name. Every term is
-    quoted, so that nothing a person types is syntax. A question of stop words only is searched for
-    by those. In each other language of the articles the words are searched for, too, as many.
+    Two searches, and a passage gets the better of its two scores: in a single one, an article that
+    says both "CSTO" and "Collective Security Treaty Organization" would count one name twice. Every
+    term is quoted, so that nothing a person types is syntax. A question of stop words only is
+    searched for by those. The terms of the articles' other languages are searched for, too.
     """
     terms = content_words(expansion.question) or words(expansion.question)
     known = [term for term in terms if frequencies.get(stem(term), 1)]

@@ -1,4 +1,4 @@
-"""What a question asks for."""
+"""What kind of answer a question asks for."""
 
 import re
 
@@ -46,9 +46,8 @@ _LATEST = re.compile(
 def wants_statement(question: str) -> bool:
     """Whether whole sentences answer: why something is, or what someone said about it.
 
-    The words that a model cuts out of them are worth no more than the sentence (token F1 on the
-    bundled questions 0.50 and 0.50 of what was said, 0.46 and 0.45 of reasons), and less to a
-    reader.
+    A short answer is worth no more than its sentence there (token F1 on the bundled questions 0.50
+    and 0.50 for what was said, 0.46 and 0.45 for reasons), and less to a person.
     """
     return _STATEMENT.search(question) is not None
 
@@ -61,7 +60,7 @@ def wants_number(question: str) -> bool:
 def office_of(question: str) -> str:
     """The office whose one holder answers, as its words begin: "chair" of "who chairs the EAEU".
 
-    Empty where a question asks for no holder, or for one of several: a deputy, the first one.
+    Empty if a question does not ask for the holder, or for one of several: a deputy, the first.
     """
     match = _OFFICE.search(question)
     if match is None or _NO_ONE_HOLDER.search(question):
@@ -72,13 +71,13 @@ def office_of(question: str) -> str:
 def asks_for_latest(question: str) -> bool:
     """Whether a question asks how things stand now: "the latest", "currently", "who is now".
 
-    What is quoted in it does not count, nor "the last war", "until now" or "at the latest".
+    Quotations do not count, and neither do "the last war", "until now" and "at the latest".
     """
     return _LATEST.search(_QUOTED.sub(" ", question)) is not None
 
 
 def may_disagree(question: str) -> bool:
-    """Whether a number or the holder of an office answers: of nothing else it can be said surely
-    that two answers exclude each other.
+    """Whether a number or the holder of an office answers: only of these is it certain that two
+    different answers exclude each other.
     """
     return wants_number(question) or bool(office_of(question))

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors, encode_question
-from assistant.models.pair_models import Reranker
+from assistant.models.hub import Reranker
 from assistant.retrieval.fusion import collapse_copies, fuse
 from assistant.retrieval.query import Query, analyse
 from assistant.schema import Filter, ScoredPassage
 from assistant.store.full_text import LexicalIndex
-from assistant.store.per_generation import PerGeneration
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -68,6 +67,7 @@ class Retriever:
         lexical: LexicalIndex,
         vectors: VectorIndex,
         answering: Callable[[], Embedder],
+        *,
         mode: Mode = "hybrid",
         abbreviations: bool = True,
         reranker: Reranker | None = None,
@@ -79,7 +79,7 @@ class Retriever:
         self.mode = mode
         self.abbreviations = abbreviations
         self.reranker = reranker
-        self._allowed: PerGeneration[Filter, _Allowed] = PerGeneration(store.generation, size=32)
+        self._among = store.cached(partial(_among, store), size=32)
         self._lexical_threads = ThreadPoolExecutor(8, "lexical")
 
     def search(self, question: str, limit: int, within: Filter = EVERYTHING) -> Found:
@@ -133,15 +133,6 @@ class Retriever:
         order = sorted(range(len(found)), key=lambda i: -float(scores[i]))
         return tuple(replace(found[i], score=float(scores[i])) for i in order)
 
-    def _among(self, within: Filter) -> _Allowed:
-        """The passages that a filter lets through; looked up once for each state of the corpus."""
-        return self._allowed.get(within, lambda: self._look_up(within))
-
-    def _look_up(self, within: Filter) -> _Allowed:
-        numbers = self.store.catalogue.numbers_within(within)
-        enough = 2 * DEPTH * self.store.catalogue.counts()[1] // max(len(numbers), 1)
-        return _Allowed(numbers, enough)
-
     def _dense(self, vector: Vectors, model: str, among: _Allowed | None) -> Hits:
         """The nearest passages."""
         if among is None:
@@ -174,6 +165,13 @@ class Retriever:
             return self.lexical.match(expression, DEPTH, among.numbers.tolist())
         match = partial(self.lexical.match, expression)
         return _post_filtered(match, among, (among.enough, ALL)) or []
+
+
+def _among(store: Store, within: Filter) -> _Allowed:
+    """The passages that a filter lets through."""
+    numbers = store.catalogue.numbers_within(within)
+    enough = 2 * DEPTH * store.catalogue.counts()[1] // max(len(numbers), 1)
+    return _Allowed(numbers, enough)
 
 
 def _post_filtered(

@@ -1,7 +1,7 @@
-"""Misspelled words of a question: those that no article has, one letter from one that some have.
+"""Corrects the misspelled words of a question: words of no article, one letter from a word of some.
 
-Names are what people misspell, and a misspelled name makes both searches miss: neither knows
-"Galuzn". The adapter of rapidfuzz.
+People misspell names, and then both searches miss: neither knows "Galuzn". The adapter of
+rapidfuzz.
 """
 
 import re
@@ -18,7 +18,7 @@ MIN_LETTERS = 5
 
 
 def nearest(unknown: Collection[str], vocabulary: Sequence[str]) -> dict[str, str]:
-    """For each unknown stem the one in the vocabulary that one letter tells it from.
+    """For each unknown stem the one in the vocabulary that differs from it by one letter.
 
     One letter added, lost, changed, or swapped with the next (optimal string alignment distance,
     Damerau 1964). Two would take "Slovakia" for "Slovenia".

@@ -1,6 +1,6 @@
-"""Times that a question speaks of: "last week", "in May 2024", "since March", as spans of days.
+"""Time expressions of a question as spans of days: "last week", "in May 2024", "since March".
 
-Only what is said in so many words is read; "recently" is no span. A month or a day without its
+Only explicit times are read; "recently" is not a span. A month or a day without its
 year is the last one before the day of asking.
 """
 
@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from assistant.text.dates import MONTH, NTH, find_dates, month_number
 
 _NUMBERS = {
-    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "couple of": 2, "few": 3,
-}  # fmt: skip
+    word: number
+    for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)
+} | {"a": 1, "couple of": 2, "few": 3}
 _DAY = (
     rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}{NTH} (?:of )?{MONTH}(?:,? \d{{4}})?"
     rf"|{MONTH} \d{{1,2}}{NTH}(?:,? \d{{4}})?(?!\d))"
@@ -25,7 +25,7 @@ _AGO = rf"(?:\d{{1,3}}|{'|'.join(_NUMBERS)})"
 
 @dataclass(frozen=True)
 class Timespan:
-    """Days from `since` to `until`, both included; None: open to that side."""
+    """Days from `since` to `until`, both included; None: open on that side."""
 
     since: date | None
     until: date | None
@@ -39,7 +39,7 @@ class Timespan:
 
 
 def timespan_of(question: str, today: date) -> Timespan | None:
-    """The first time that a question speaks of; None where there is none, or it is no date."""
+    """The first time expression of a question; None without one, or if no such date exists."""
     for pattern, read in _PATTERNS:
         match = pattern.search(question)
         if match:
@@ -75,7 +75,7 @@ def _open(match: re.Match[str], today: date) -> Span | None:
 
 
 def _around(match: re.Match[str], today: date) -> Span | None:
-    """Before or after something "in March": on which of its days is not said."""
+    """Before or after something "in March": on which of its days is not known."""
     point = _point(match["point"], today)
     if point is None:
         return None

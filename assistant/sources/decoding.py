@@ -1,22 +1,22 @@
-"""Bytes to clean text: the encoding is detected, and invisible characters are dropped."""
+"""Bytes to clean text: encodings are recognised, and invisible characters are dropped."""
 
 import codecs
-import io
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
-from charset_normalizer import from_bytes
+from charset_normalizer import CharsetMatch, from_bytes
 
 from assistant.errors import ArticleError
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    *((mark, "utf-16") for mark in UTF16_MARKS),
 )
 _MAGIC = {
     b"%PDF": ("a PDF", "give it the ending .pdf"),
@@ -47,6 +47,11 @@ _AS_BROWSERS = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
+# Codecs of Python only, which are slow or do something else; and UTF-7, a way to smuggle markup.
+_NO_CHARSETS = "idna punycode unicode_escape raw_unicode_escape undefined utf-7".split()
+_SEEM_UTF8 = ("utf-16", "utf-32", "iso2022", "hz")
+"""Charsets whose bytes can be valid UTF-8 by accident."""
+
 _SAMPLE = 1 << 20
 """Bytes used to detect an encoding."""
 
@@ -67,11 +72,23 @@ def decode(content: bytes, path: str) -> str:
             raise ArticleError(path, f"is {kind}, not text", remedy)
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            # The other codecs remove the mark themselves.
-            return clean(content.removeprefix(codecs.BOM_UTF8).decode(encoding, "replace"))
+            return clean(content.decode(encoding, "replace"))
     if b"\x00" in content:
         raise ArticleError(path, "is a binary file, not text", "save its text as .txt or .md")
-    return clean(_decode_unmarked(content, path))
+    found = _DECLARED.search(content[:4096])
+    declared = found and _as_browsers((found[1] or found[2]).decode("ascii"))
+    for encoding in filter(None, ("utf-8", declared)):
+        with suppress(UnicodeError, LookupError):  # LookupError: some codecs do not decode to text
+            return clean(content.decode(encoding))
+    return clean(str(_guess(content, path)))
+
+
+def _guess(content: bytes, path: str) -> CharsetMatch:
+    best = from_bytes(content).best()
+    if best is None:
+        problem = "is not text in any encoding that is recognised"
+        raise ArticleError(path, problem, "save it as UTF-8 text")
+    return best
 
 
 def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
@@ -87,60 +104,43 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str) -> tuple[str, bool]:
         sample = piece = file.read(_SAMPLE)
         for mark, encoding in _MARKS:
             if sample.startswith(mark):
-                return "utf-8-sig" if encoding == "utf-8" else encoding, False
-        try:
+                return encoding, False
+        with suppress(UnicodeDecodeError):
             while piece:
                 decoder.decode(piece)
                 piece = file.read(_SAMPLE)
             decoder.decode(b"", final=True)
             return "utf-8", False
-        except UnicodeDecodeError:
-            pass
     # Whole lines: a character cut in two would count against the right encoding.
-    best = from_bytes(sample[: sample.rfind(b"\n") + 1] or sample).best()
-    if best is None:
-        raise _unknown_encoding(path)
-    return best.encoding, True
+    return _guess(sample[: sample.rfind(b"\n") + 1] or sample, path).encoding, True
 
 
-def open_text(opened: Callable[[], BinaryIO], encoding: str) -> io.TextIOWrapper:
-    """The file as text with its own line ends; bytes that are not in the encoding become U+FFFD."""
-    return io.TextIOWrapper(opened(), encoding, errors="replace", newline="")
+def charset_of(name: str) -> str | None:
+    """The encoding of text from a site that declares this charset; None if it declares none."""
+    codec = _as_browsers(name)
+    return None if codec in _NO_CHARSETS else codec
 
 
-def _unknown_encoding(path: str) -> ArticleError:
-    return ArticleError(
-        path, "is not text in any encoding that is recognised", "save it as UTF-8 text"
-    )
-
-
-def _decode_unmarked(content: bytes, path: str) -> str:
-    for encoding in ("utf-8", _declared_encoding(content)):
-        try:
-            return content.decode(encoding)
-        except (UnicodeError, LookupError):  # LookupError: some codecs do not decode to text
-            continue
-    best = from_bytes(content).best()
-    if best is None:
-        raise _unknown_encoding(path)
-    return str(best)
-
-
-def _declared_encoding(content: bytes) -> str:
-    found = _DECLARED.search(content[:4096])
-    if found is None:
-        return "utf-8"
-    declared = (found[1] or found[2]).decode("ascii")
+def _as_browsers(name: str) -> str | None:
+    """Python's name of the encoding that browsers take a declared one for; None for none."""
     try:
-        name = codecs.lookup(declared).name
-    except LookupError:
-        return "utf-8"
-    return as_browsers(name)
-
-
-def as_browsers(codec: str) -> str:
-    """The encoding with which browsers read pages that declare this one (Python's names)."""
+        codec = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return None
     return _AS_BROWSERS.get(codec, codec)
+
+
+def to_utf8(content: bytes, charset: str | None) -> bytes:
+    """Text of this charset in UTF-8; unchanged if it has a byte order mark or is UTF-8 already.
+
+    Sites declare UTF-8 as Latin-1 more often than text of another charset is valid UTF-8.
+    """
+    if charset is None or content.startswith((codecs.BOM_UTF8, *UTF16_MARKS)):
+        return content
+    for encoding in (charset,) if charset.startswith(_SEEM_UTF8) else ("utf-8", charset):
+        with suppress(UnicodeDecodeError, LookupError):
+            return content.decode(encoding).encode("utf-8", "replace")
+    return content
 
 
 def clean(text: str) -> str:

@@ -2,18 +2,16 @@
 
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 from assistant.errors import ArticleError, reason_of
-from assistant.schema import Article
-from assistant.sources.filing import Names
 from assistant.sources.formats import archive, docx, epub, html, pdf, records, rtf, text
 from assistant.sources.formats.archive import Input
-from assistant.sources.metadata import FiledArticle
+from assistant.sources.metadata import FiledArticle, Names
 
-_PARSERS: dict[str, Callable[[bytes, str], Article]] = {
+_PARSERS: dict[str, Callable[[bytes, str], FiledArticle]] = {
     "": text.parse_text,
     ".txt": text.parse_text,
     ".text": text.parse_text,
@@ -37,7 +35,7 @@ MANY = (*records.SUFFIXES, *(f"{suffix}.gz" for suffix in records.SUFFIXES), ".z
 """The endings of files that may hold many articles: `read_articles` reads them."""
 
 
-def read_article(path: Path, root: Path, *, max_bytes: int) -> Article:
+def read_article(path: Path, root: Path, *, max_bytes: int) -> FiledArticle:
     """The article in a file; its path, and without a URL its id, is relative to `root`.
 
     Raises:
@@ -54,37 +52,35 @@ def read_content(path: Path, root: Path, *, max_bytes: int) -> bytes:
         ArticleError: it cannot be read, or is too large.
     """
     shown = path.relative_to(root).as_posix()
-    try:
-        _check_file(path, shown)
+    with _readable(path, shown):
         _check_size(path.stat().st_size, shown, max_bytes)
         return path.read_bytes()
+
+
+@contextmanager
+def _readable(path: Path, shown: str) -> Iterator[None]:
+    """Translates the errors of reading a file into ours."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ArticleError(shown, "is a folder", "name the files in it")
+        if not stat.S_ISREG(mode):  # reading a pipe would block forever
+            raise ArticleError(shown, "is not a file", "remove it from the corpus folder")
+        yield
+    except FileNotFoundError as error:
+        raise ArticleError(shown, "there is no such file", "check the name") from error
     except OSError as error:
-        raise _unreadable(error, shown) from error
-
-
-def _check_file(path: Path, shown: str) -> None:
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise ArticleError(shown, "is a folder", "name the files in it")
-    if not stat.S_ISREG(mode):  # reading a pipe would block forever
-        raise ArticleError(shown, "is not a file", "remove it from the corpus folder")
+        remedy = "allow reading the file and try again"
+        raise ArticleError(shown, reason_of(error), remedy) from error
 
 
 def _check_size(size: int, shown: str, max_bytes: int) -> None:
     if size > max_bytes:
-        has, most = size / (1 << 20), max_bytes >> 20
-        raise ArticleError(
-            shown, f"has {has:.0f} MB, more than {most}", "split it, or raise max_file_mb"
-        )
+        problem = f"has {size / (1 << 20):.0f} MB, more than {max_bytes >> 20}"
+        raise ArticleError(shown, problem, "split it, or raise max_file_mb")
 
 
-def _unreadable(error: OSError, shown: str) -> ArticleError:
-    if isinstance(error, FileNotFoundError):
-        return ArticleError(shown, "there is no such file", "check the name")
-    return ArticleError(shown, reason_of(error), "allow reading the file and try again")
-
-
-def parse_article(content: bytes, path: str) -> Article:
+def parse_article(content: bytes, path: str) -> FiledArticle:
     """The article in the bytes of a file.
 
     Args:
@@ -131,25 +127,18 @@ def read_articles(path: Path, *, max_bytes: int) -> Iterator[FiledArticle | Arti
     """
     names = Names(path.name)
     try:
-        _check_file(path, path.name)
-        if path.suffix.lower() == ".zip":
-            for member in archive.members(path):
-                if isinstance(member, ArticleError):
-                    yield member
+        with _readable(path, path.name):
+            for source in archive.inputs(path):
+                if isinstance(source, ArticleError):
+                    yield source
                 else:
-                    yield from _read(member, names, max_bytes, inside=True)
-        else:
-            yield from _read(archive.file_input(path), names, max_bytes)
+                    yield from _read(source, names, max_bytes)
     except ArticleError as error:
         yield error
-    except OSError as error:
-        yield _unreadable(error, path.name)
 
 
-def _read(
-    source: Input, names: Names, max_bytes: int, *, inside: bool = False
-) -> Iterator[FiledArticle | ArticleError]:
-    """The articles in one file, on disk or in an archive (`inside`)."""
+def _read(source: Input, names: Names, max_bytes: int) -> Iterator[FiledArticle | ArticleError]:
+    """The articles in one file, on disk or in an archive."""
     suffix = PurePosixPath(source.name).suffix.lower()
     try:
         if suffix in records.SUFFIXES:
@@ -157,21 +146,21 @@ def _read(
         elif source.name.lower().endswith((".zip", ".gz", ".tar", ".7z", ".rar")):
             raise ArticleError(source.shown, "is an archive in an archive", "unpack it first")
         else:
-            yield _read_one(source, names, max_bytes, inside=inside)
+            yield _read_one(source, names, max_bytes)
     except ArticleError as error:
         yield error
 
 
-def _read_one(source: Input, names: Names, max_bytes: int, *, inside: bool) -> FiledArticle:
+def _read_one(source: Input, names: Names, max_bytes: int) -> FiledArticle:
     with source.open() as file:
         content = file.read(max_bytes + 1)
     _check_size(len(content), source.shown, max_bytes)
     try:
-        article = cast(FiledArticle, parse_article(content, source.name))  # see `make_article`
+        article = parse_article(content, source.name)
     except ArticleError as error:
         raise ArticleError(source.shown, error.problem, error.remedy) from error
     wanted = PurePosixPath(source.name).with_suffix("").as_posix()
-    path = names.path(wanted, article.title) if inside else f"{names.folder}.md"
+    path = names.path(wanted, article.title) if source.in_archive else f"{names.folder}.md"
     origin = "" if article.url else source.shown
     return replace(article, id=article.url or path, path=path, origin=origin)
 
@@ -183,10 +172,8 @@ def count_articles(path: Path) -> int:
     Empty lines, and line ends within a field of a table, count as well.
     """
     try:
-        if path.suffix.lower() == ".zip":
-            found = [member for member in archive.members(path) if isinstance(member, Input)]
-            return sum(map(_lines_in, found))
-        return _lines_in(archive.file_input(path))
+        found = (source for source in archive.inputs(path) if isinstance(source, Input))
+        return sum(map(_lines_in, found))
     except (ArticleError, OSError):
         return 1
 

@@ -1,59 +1,42 @@
-"""The files of articles in the corpus: their names, and Markdown that a person can correct."""
+"""The files of articles in the corpus: Markdown that a person can correct, and its corrections.
+
+The file is the source of truth. Of a text or Markdown file only the front matter is changed by a
+correction; any other file becomes Markdown.
+"""
 
 import re
-import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from assistant.errors import ArticleError
 from assistant.schema import Article
-from assistant.sources.decoding import clean
-from assistant.sources.formats.text import drop_clutter, parse_markdown, split_title
-from assistant.sources.front_matter import write_front_matter
-from assistant.sources.metadata import FiledArticle
+from assistant.sources.decoding import clean, decode
+from assistant.sources.files import parse_article
+from assistant.sources.formats.text import (
+    change_front_matter,
+    drop_clutter,
+    parse_markdown,
+    write_front_matter,
+)
+from assistant.sources.metadata import (
+    MAX_TITLE,
+    UNKNOWN,
+    FiledArticle,
+    canonical_url,
+    published_date,
+    slug,
+    split_title,
+)
 
-MAX_NAME = 60
-"""Characters of a file's name without its ending, and of its folder's: 240 bytes at most, which
-every system accepts."""
+Correction = str | tuple[str, ...]
+"""A new value of a fact: names for `authors`, a string for the others."""
 
-# Names that Windows reserves for devices, with any ending.
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_\[\]<&]|^\s*(?:[#>+=~|:-]|\d+[.)])|^\s|\s$", re.MULTILINE)
 _ESCAPED = re.compile(r"[\\`*_\[\]<>&!|~#]|(?<=\n)[-+=:]|^[-+=:]|(?:(?<=\n)|^)\d+(?=[.)])")
-
-
-def slug(words: str, longest: int = MAX_NAME, *, underscores: bool = False) -> str:
-    """A file name made of a title or id: letters, digits and hyphens; "" when it has none of them.
-
-    Args:
-        underscores: they stay, as they always have in the names of pasted texts.
-    """
-    name = unicodedata.normalize("NFC", words).lower()
-    name = re.sub(r"\W+" if underscores else r"\W+|_+", "-", name)
-    name = name.strip("-_")[:longest].strip("-_")
-    return f"{name}-" if _DEVICES.fullmatch(name) else name
-
-
-class Names:
-    """Unique paths in the corpus for the articles of one file.
-
-    A path depends only on the article's id or title and on those before it with the same name, so
-    that a list that is imported again gets the same files.
-    """
-
-    def __init__(self, file_name: str) -> None:
-        self.folder = slug(PurePosixPath(file_name).name.split(".")[0], MAX_NAME // 2) or "articles"
-        self._taken: dict[str, int] = {}
-
-    def path(self, wanted: str, otherwise: str) -> str:
-        """A path that no other article has, named after the first of these that has letters."""
-        name = slug(wanted) or slug(otherwise) or "article"
-        count = self._taken[name] = self._taken.get(name, 0) + 1
-        while count > 1 and f"{name}-{count}" in self._taken:
-            count += 1
-        if count > 1:
-            self._taken[name] = count
-            name = f"{name}-{count}"
-            self._taken[name] = 1
-        return f"{self.folder}/{name}.md"
+_TEXT = ("", ".txt", ".text")
+_EDITED = (*_TEXT, ".md", ".markdown")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 def pasted_file(
@@ -61,11 +44,11 @@ def pasted_file(
 ) -> tuple[str, bytes]:
     """(name, content) of a file for a text that a person pasted, to be read by `parse_text`."""
     facts = {"title": title, "source": source, "published": published, "url": url}
-    given = {key: " ".join(value.split()) for key, value in facts.items() if value.strip()}
+    facts = {key: " ".join(value.split()) for key, value in facts.items()}
     body = clean(text)
     words = title or split_title(drop_clutter(body))[0] or " ".join(body.split()[:8])
     # An empty mapping still marks the text below as text, should it begin with --- itself.
-    head = write_front_matter(given) if given or body.startswith("---") else ""
+    head = write_front_matter(facts) if any(facts.values()) or body.startswith("---") else ""
     return f"{slug(words, underscores=True) or 'pasted'}.txt", f"{head}{body}\n".encode()
 
 
@@ -75,33 +58,31 @@ def markdown_of(article: Article) -> bytes:
     `parse_article` reads exactly the same title, text and facts back from it. Characters of the
     text are escaped only where they would be read as markup.
     """
-    facts: dict[str, str | list[str]] = {"title": article.title}
-    given = {"source": article.source, "published": article.published, "url": article.url}
-    facts.update({key: value for key, value in given.items() if value})
-    if article.authors:
-        facts["authors"] = list(article.authors)
-    if article.language:
-        facts["language"] = article.language
+    facts = {
+        "title": article.title,
+        "source": article.source,
+        "published": article.published,
+        "url": article.url,
+        "authors": list(article.authors),
+        "language": article.language,
+    }
     if isinstance(article, FiledArticle):
-        if article.origin and not article.url:
-            facts["origin"] = article.origin
-        if article.date_from:
-            facts["date_from"] = article.date_from
-        if article.unread:
-            facts["unread"] = article.unread
+        origin = None if article.url else article.origin
+        facts |= {"origin": origin, "date_from": article.date_from, "unread": article.unread}
     blocks = (_markdown(block) for block in clean(article.text).strip().split("\n\n"))
     return (write_front_matter(facts) + "\n\n".join(blocks) + "\n").encode()
 
 
 def _markdown(block: str) -> str:
-    if not _MARKUP.search(block):
-        return block.replace("\n", "\\\n")
     plain = block.replace("\n", "\\\n")
-    if not plain[:1].isspace() and _read_back(plain) == block:
+    if not _MARKUP.search(block):
         return plain
-    escaped = _ESCAPED.sub(_escape, block)
-    lines = (_keep_spaces(line) for line in escaped.split("\n"))
-    return "\\\n".join(lines)
+    if not plain[:1].isspace():
+        # The empty front matter keeps a text that begins with --- from being read as one.
+        content = f"{write_front_matter({})}{plain}\n".encode()
+        if parse_markdown(content, "block.md").text == block:
+            return plain
+    return "\\\n".join(map(_keep_spaces, _ESCAPED.sub(_escape, block).split("\n")))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -111,16 +92,86 @@ def _escape(match: re.Match[str]) -> str:
 
 def _keep_spaces(line: str) -> str:
     """The line with the spaces at its ends as entities, which Markdown does not drop."""
-    bare = line.strip()
-    start = line[: len(line) - len(line.lstrip())]
-    end = line[len(start) + len(bare) :]
-    return _entities(start) + bare + _entities(end)
+    start, end = len(line) - len(line.lstrip()), len(line.rstrip())
+    signs = (c if start <= n < end else f"&#{ord(c)};" for n, c in enumerate(line))
+    return "".join(signs)
 
 
-def _entities(spaces: str) -> str:
-    return "".join(f"&#{ord(space)};" for space in spaces)
+@dataclass(frozen=True)
+class Corrected:
+    """A corrected article's file."""
+
+    path: str
+    """A new one, ending in ``.md``, if the old file was not a text that a person can edit."""
+    content: bytes
+    rewritten: bool
+    """More than the front matter has changed: the old file is worth keeping."""
 
 
-def _read_back(markdown: str) -> str:
-    # The empty front matter keeps a text that begins with --- from being read as one.
-    return parse_markdown(f"---\n{{}}\n---\n\n{markdown}\n".encode(), "block.md").text
+def correct_file(content: bytes, path: str, corrections: Mapping[str, Correction]) -> Corrected:
+    """The file of an article with these facts corrected; unchanged if it states them already.
+
+    A text that is not UTF-8 is converted to it.
+
+    Args:
+        corrections: of title, source, authors, published, url and language; an empty value removes
+            a fact.
+
+    Raises:
+        ArticleError: the date, the address or the language code is not valid, or the file no longer
+            holds an article.
+    """
+    article = parse_article(content, path)
+    checked = {key: _checked(key, value, path) for key, value in corrections.items()}
+    wanted = {
+        key: value
+        for key, value in checked.items()
+        if value != (getattr(article, key) or type(value)())
+    }
+    if not wanted:
+        return Corrected(path, content, rewritten=False)
+    rewritten = True
+    if PurePosixPath(path).suffix.lower() not in _EDITED:
+        # The file is set aside and cannot be read again, so it becomes its own origin.
+        text = markdown_of(replace(article, origin=article.origin or path)).decode()
+        path = PurePosixPath(path).with_suffix(".md").as_posix()
+    else:
+        try:
+            text, rewritten = content.decode(), False
+        except UnicodeDecodeError:
+            text = decode(content, path)
+    changes = {k: list(v) if isinstance(v, tuple) else v for k, v in wanted.items()}
+    if "published" in wanted:
+        changes["date_from"] = ""  # now it rests on what the person says
+    corrected = _changed(text, path, changes)
+    if wanted.get("published") == "" and parse_article(corrected, path).published:
+        corrected = _changed(text, path, changes | {"published": UNKNOWN})
+    return Corrected(path, corrected, rewritten)
+
+
+def _checked(key: str, value: Correction, path: str) -> Correction:
+    """A correction as it will be read back from the file."""
+    if isinstance(value, tuple):
+        return tuple(filter(None, (" ".join(name.split()) for name in value)))
+    line = " ".join(value.split())
+    if key == "title":
+        return line[:MAX_TITLE].rstrip()
+    if key == "published":
+        return published_date(line, path) or ""
+    if key == "url":
+        return canonical_url(line, path) or ""
+    if key == "language" and line and not _LANGUAGE.fullmatch(line):
+        problem = f"its language is no code: {line[:40]!r}"
+        raise ArticleError(path, problem, "write it as en, de or zh, or leave it out")
+    return line
+
+
+def _changed(text: str, path: str, changes: Mapping[str, str | list[str]]) -> bytes:
+    """The content of the file with only its front matter changed."""
+    try:
+        return change_front_matter(text, changes, path).encode()
+    except ArticleError:
+        if PurePosixPath(path).suffix.lower() not in _TEXT:
+            raise
+        # A plain text may begin with dashes that are not front matter.
+        return (write_front_matter(changes) + text).encode()

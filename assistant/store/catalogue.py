@@ -67,9 +67,7 @@ class Catalogue:
         limit: int = -1,
         offset: int = 0,
     ) -> list[ArticleSummary]:
-        """The articles whose title, source or id contains the words given, in this order; those
-        without a date or an outlet last.
-        """
+        """The articles whose title, source or id contains the words given, in this order."""
         where, parameters = _listed(matching, within)
         by = _ordered(order, reverse=reverse)
         rows = self._database.rows(
@@ -100,23 +98,12 @@ class Catalogue:
         )
         return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
 
-    def languages(self) -> list[str]:
-        """The languages of the articles, the most frequent first."""
-        return self._values("SELECT language, 1 FROM articles")
-
-    def sources(self) -> list[str]:
-        """The outlets of the articles, the most frequent first."""
-        return self._values("SELECT source, 1 FROM articles")
-
-    def authors(self) -> list[str]:
-        """The authors of the articles, the most frequent first."""
-        return self._values(
-            """SELECT e.value, f.many FROM json_each(f.authors) e,
-                      (SELECT authors, count(*) AS many FROM articles GROUP BY authors) f"""
-        )
-
-    def _values(self, select: str) -> list[str]:
-        """The values that a SELECT of values and counts gives, the most frequent first."""
+    def values(self, column: Literal["source", "authors", "language"]) -> list[str]:
+        """The outlets, authors or languages of the articles, the most frequent first."""
+        select = f"SELECT {column}, 1 FROM articles"
+        if column == "authors":
+            select = """SELECT e.value, f.many FROM json_each(f.authors) e,
+                        (SELECT authors, count(*) AS many FROM articles GROUP BY authors) f"""
         rows = self._database.rows(
             f"""WITH found(value, many) AS ({select}) SELECT value FROM found
                 WHERE value IS NOT NULL GROUP BY value ORDER BY sum(many) DESC, value"""

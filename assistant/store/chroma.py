@@ -51,13 +51,13 @@ class Collection:
     ) -> Iterator[NDArray[np.int64]]:
         """Adds vectors, as far as it is iterated: the numbers of each batch once it is there."""
         for ids, rows in zip(_batches(numbers), _batches(vectors), strict=True):
-            self._collection.add(ids=_names(ids), embeddings=rows)
+            self._collection.add(ids=ids.astype(str).tolist(), embeddings=rows)
             yield ids
 
     def delete(self, numbers: NDArray[np.int64]) -> None:
         """Deletes passages; the space that they took is not reclaimed."""
         for ids in _batches(numbers):
-            self._collection.delete(ids=_names(ids))
+            self._collection.delete(ids=ids.astype(str).tolist())
 
     def nearest(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
         """(passage number, cosine) of about the nearest passages, best first."""
@@ -77,7 +77,3 @@ class Collection:
 def _batches(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
     for start in range(0, len(rows), BATCH):
         yield rows[start : start + BATCH]
-
-
-def _names(numbers: NDArray[np.int64]) -> list[str]:
-    return [str(number) for number in numbers]

@@ -12,6 +12,7 @@ or lose vectors in silence (measured). So no folder is opened that was not left 
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import blake2b, file_digest
@@ -21,10 +22,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from assistant.errors import StoreError, os_errors
-from assistant.store.database import Database
-
-STATE = "chroma"
-"""Key of what the store is told of Chroma's folder."""
+from assistant.store.database import CHROMA, Database
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,13 @@ class ChromaFolder:
 
     def own(self) -> bool:
         """Makes this process the owner, until `release`; False while another process is."""
-        if self.owned:
-            return True
-        with os_errors(StoreError, self.path, "check the permissions of the data folder"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+        remedy = "check the permissions of the data folder"
+        # Timeout is an OSError, too.
+        with os_errors(StoreError, self.path, remedy), suppress(Timeout):
+            if not self.owned:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire(timeout=0)
-            except Timeout:
-                return False
-        return True
+        return self.owned
 
     def release(self) -> None:
         """Lets another process own it."""
@@ -78,7 +74,7 @@ class ChromaFolder:
 
     def state(self) -> State | None:
         """What the store was told last."""
-        text = self._database.meta(STATE)
+        text = self._database.meta(CHROMA)
         return None if text is None else State(**json.loads(text))
 
     def mark_open(self, state: State) -> None:
@@ -91,9 +87,8 @@ class ChromaFolder:
 
     def is_whole(self, state: State) -> bool:
         """Whether a folder is as it was left."""
-        if state.open or not state.files:
-            return False
-        return state.files == _digests(self.path / state.folder)
+        known = not state.open and bool(state.files)
+        return known and state.files == _digests(self.path / state.folder)
 
     def problem(self) -> str:
         """What is wrong with the folder as it lies on disk; empty, when all is well."""
@@ -119,7 +114,7 @@ class ChromaFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _save(self, state: State) -> None:
-        self._database.set_meta(STATE, json.dumps(asdict(state)))
+        self._database.set_meta(CHROMA, json.dumps(asdict(state)))
 
 
 def _digests(folder: Path) -> dict[str, str]:

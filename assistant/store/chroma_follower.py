@@ -56,13 +56,10 @@ class ChromaFollower:
     One thread at a time follows the store, or closes: it holds `_following`, and it alone writes
     what the store is told of the folder. Threads that search take `current` as it is, and wait for
     nothing.
-
-    Args:
-        folder: where the folders of collections go.
     """
 
     def __init__(self, embeddings: Embeddings, folder: Path) -> None:
-        self._embeddings = embeddings
+        self.embeddings = embeddings
         self._database = embeddings.database
         self._folder = ChromaFolder(embeddings.database, folder)
         self._following = threading.Lock()
@@ -72,8 +69,6 @@ class ChromaFollower:
         self._starting = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-
-    # ---- search -----------------------------------------------------------------------------
 
     @property
     def current(self) -> Followed | None:
@@ -97,16 +92,11 @@ class ChromaFollower:
             self.follow_in_background()
             return None
 
-    # ---- following --------------------------------------------------------------------------
-
     def follow(self, progress: ShowProgress | None = None) -> bool:
         """Brings Chroma up to the store; False when another process owns it.
 
         Returns at once when there is nothing to do. The owner keeps it until `close`, which ends
         it early: the next one goes on there. Killed, the folder is rebuilt.
-
-        Args:
-            progress: told after each batch that was added.
 
         Raises:
             StoreError: Chroma's folder cannot be written.
@@ -119,15 +109,10 @@ class ChromaFollower:
             return True
 
     def keep_up(self, generation: int) -> None:
-        """Follows in the background where this process owns Chroma and it is behind the store.
-
-        Args:
-            generation: that of the store.
-        """
+        """Follows in the background where this process owns Chroma and it is behind the store."""
         followed = self._followed
-        if followed is None or (self.current and followed.state.generation == generation):
-            return
-        self.follow_in_background()
+        if followed and not (self.current and followed.state.generation == generation):
+            self.follow_in_background()
 
     def catch_up(self, progress: ShowProgress | None = None) -> None:
         """Follows in the background where this process owns Chroma, at once where that lacks
@@ -139,10 +124,9 @@ class ChromaFollower:
         if self._folder.owned:
             self.follow_in_background()
             return
-        state = self._folder.state()
-        fresh = state is not None and state.model == self._embeddings.answering_fingerprint()
-        highest = state.highest if state is not None and fresh else 0
-        if int(np.count_nonzero(self._embeddings.numbers() > highest)) >= WORTH:
+        state, model = self._folder.state(), self.embeddings.answering_fingerprint()
+        highest = state.highest if state is not None and state.model == model else 0
+        if int(np.count_nonzero(self.embeddings.numbers() > highest)) >= WORTH:
             self.follow(progress)
 
     def follow_in_background(self) -> None:
@@ -206,10 +190,8 @@ class ChromaFollower:
 
     def _reopened(self) -> Followed | None:
         """The collection as it was left; None when there is none, or it is not whole."""
-        state = self._folder.state()
-        if state is None or state.model != self._embeddings.answering_fingerprint():
-            return None
-        if not self._folder.is_whole(state):
+        state, model = self._folder.state(), self.embeddings.answering_fingerprint()
+        if state is None or state.model != model or not self._folder.is_whole(state):
             return None
         self._folder.mark_open(state)
         collection = Collection(self._folder.path / state.folder)
@@ -236,7 +218,7 @@ class ChromaFollower:
         """Deletes what is gone, adds what is new; in a new folder if need be."""
         with self._database.snapshot():
             generation = self._database.generation()
-            model, live = self._embeddings.answering_fingerprint(), self._embeddings.numbers()
+            model, live = self.embeddings.answering_fingerprint(), self.embeddings.numbers()
         followed = followed or self._new(model)
         there = np.isin(followed.numbers, live)
         gone, kept = followed.numbers[~there], followed.numbers[there]
@@ -270,15 +252,12 @@ class ChromaFollower:
     def _added(
         self, followed: Followed, model: str, lacking: int, progress: ShowProgress | None
     ) -> Iterator[NDArray[np.int64]]:
-        """Adds the vectors of later passages to a collection, until `close`: the numbers of each
-        batch once it is there.
-
-        Args:
-            lacking: about how many they are, for `progress`.
+        """Adds the vectors of later passages to a collection, about `lacking` of them, until
+        `close`: the numbers of each batch once it is there.
         """
         above, done = followed.highest, 0
         while not self._closing.is_set() and len(
-            (page := self._embeddings.vectors(model, above, PAGE))[0]
+            (page := self.embeddings.vectors(model, above, PAGE))[0]
         ):
             for numbers in followed.collection.add(*page):
                 yield numbers

@@ -6,12 +6,13 @@ WAL with ``synchronous=FULL``: 30 of 30 kills left every transaction whole or un
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
+from cachetools import LRUCache, cached
 from filelock import FileLock, Timeout
 
 from assistant.errors import StoreError, reason_of
@@ -27,11 +28,16 @@ _UPGRADES = {n: _SQL / f"from_{n}.sql" for n in range(1, FORMAT)}
 BUMP = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
 """Ends a transaction that changes what is searched: see `Database.generation`."""
 
+CHROMA = "chroma"
+"""The small fact that `ChromaFolder` keeps here: in what state it left Chroma's files."""
+
 MOST_KEYS = 500
 """Keys looked up by one statement: SQLite takes no more parameters than it was built for."""
 
 
 Connection = sqlite3.Connection
+P = ParamSpec("P")
+Value = TypeVar("Value")
 
 
 class _Opened:
@@ -71,8 +77,6 @@ class Database:
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
             self._create()
-
-    # ---- connections ------------------------------------------------------------------------
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -156,16 +160,10 @@ class Database:
     def rows_among(
         self, sql: str, keys: Sequence[Any], *parameters: Any
     ) -> Iterator[tuple[Any, ...]]:
-        """The rows of a SELECT with ``IN ({})`` for any number of keys.
-
-        Args:
-            parameters: of the SELECT before those keys.
-        """
+        """The rows of a SELECT with ``IN ({})`` for any number of keys, after its parameters."""
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             yield from self.rows(sql.format(",".join("?" * len(some))), [*parameters, *some])
-
-    # ---- writing ----------------------------------------------------------------------------
 
     @contextmanager
     def writing(self, waiting: ShowWaiting | None = None) -> Iterator[None]:
@@ -229,10 +227,10 @@ class Database:
         rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
-    def forget_meta(self, key: str) -> None:
-        """Forgets a small fact."""
+    def forget_chroma(self) -> None:
+        """Forgets what it was told of Chroma's folder: another machine does not have that."""
         with self.transaction() as connection:
-            connection.execute("DELETE FROM meta WHERE key = ?", (key,))
+            connection.execute("DELETE FROM meta WHERE key = ?", (CHROMA,))
 
     def copy_to(self, path: Path) -> None:
         """Writes one moment of the database, without its free space, to a new file; others may
@@ -257,6 +255,18 @@ class Database:
     def generation(self) -> int:
         """Counts the committed changes, of all processes."""
         return int(self.meta("generation") or 0)
+
+    def cached(self, compute: Callable[P, Value], size: int = 1) -> Callable[P, Value]:
+        """The function with its last `size` values cached for one generation; any thread.
+
+        Two threads that ask for the same new value at once may both compute it.
+        """
+
+        def key(*args: Hashable) -> Hashable:
+            return self.generation(), args
+
+        # An LRUCache is not safe to use from two threads, not even to read.
+        return cached(LRUCache(size), key, threading.Lock())(compute)
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors
-from assistant.models.hub import Precision
+from assistant.models.hub import Precision, model_path
 from assistant.schema import Passage
 from assistant.store.database import BUMP, Connection, Database
 
@@ -36,6 +36,12 @@ class AnsweringModel:
     """What loads it: a packaged name, a folder, a name on a hub; empty if a program brought it."""
     precision: Precision = "auto"
 
+    @classmethod
+    def of(cls, embedder: Embedder) -> "AnsweringModel":
+        """What another process needs to load this model."""
+        name = getattr(embedder, "name", "")
+        return cls(embedder.fingerprint, model_path(name), getattr(embedder, "precision", "auto"))
+
 
 def digest_of(text: str) -> bytes:
     """The key of a text's vector."""
@@ -45,10 +51,12 @@ def digest_of(text: str) -> bytes:
 class Embeddings:
     """The vectors of one database; any thread."""
 
+    BATCH = 256
+    """Passages embedded and committed at once: long enough for batches of equal length, short
+    enough for a progress bar that moves and little to do again after a crash."""
+
     def __init__(self, database: Database) -> None:
         self.database = database
-
-    # ---- the model --------------------------------------------------------------------------
 
     def answering_model(self) -> AnsweringModel | None:
         """The model whose vectors are searched; None before the first article."""
@@ -60,22 +68,24 @@ class Embeddings:
         model = self.answering_model()
         return model.fingerprint if model else ""
 
-    def name_model(self, model: AnsweringModel) -> None:
+    def name_model(self, embedder: Embedder) -> None:
         """Notes the model that answers while there are no passages, or under which name the one
-        that answers is loaded now; notes nothing in any other case.
+        that answers is loaded now; notes nothing in any other case. The caller holds
+        `Database.writing`.
         """
-        kept = self.answering_model()
+        kept, model = self.answering_model(), AnsweringModel.of(embedder)
         if kept == model:
             return
         renamed = kept is not None and kept.fingerprint == model.fingerprint and model.name
         if renamed or not self.database.rows("SELECT 1 FROM passages LIMIT 1"):
             self.database.set_meta(_MODEL, json.dumps(asdict(model)))
 
-    def switch(self, model: AnsweringModel) -> bool:
+    def switch(self, embedder: Embedder) -> bool:
         """One transaction: this model answers from now on, and the others' vectors are deleted.
 
         False, and nothing is done, while a passage lacks a vector of it.
         """
+        model = AnsweringModel.of(embedder)
         with self.database.writing(), self.database.transaction() as connection:
             if connection.execute(f"SELECT 1 {_LACKING} LIMIT 1", (model.fingerprint,)).fetchall():
                 return False
@@ -85,8 +95,6 @@ class Embeddings:
             connection.execute("DELETE FROM embeddings WHERE model != ?", (model.fingerprint,))
             connection.execute(BUMP)
             return True
-
-    # ---- vectors of texts -------------------------------------------------------------------
 
     def embed(self, texts: Sequence[str], embedder: Embedder) -> Vectors:
         """The vectors of texts, one row each; a text with a stored vector is not embedded again.
@@ -109,21 +117,13 @@ class Embeddings:
         }
 
     def put_vectors(self, model: str, digests: Sequence[bytes], vectors: Vectors) -> None:
-        """Keeps vectors of texts; what is searched does not change.
-
-        Args:
-            model: the fingerprint of the model that made them.
-        """
+        """Keeps vectors of texts, by a model's fingerprint; what is searched does not change."""
         with self.database.writing(), self.database.transaction() as connection:
             insert_vectors(connection, model, digests, vectors)
 
     def forget_unused_vectors(self, keep: int = KEEP_UNUSED) -> None:
-        """Deletes vectors that no passage has any more, those made first, until few are left.
-
-        What is removed today is often added again tomorrow, or cut again as it was before.
-
-        Args:
-            keep: bytes of unused vectors that may stay.
+        """Deletes vectors that no passage has any more, those made first, until `keep` bytes of
+        them are left: what is removed today is often added again tomorrow, or cut as it was before.
         """
         unused = self.database.rows(
             """SELECT rowid, length(vector) FROM embeddings
@@ -135,8 +135,6 @@ class Embeddings:
             with self.database.writing(), self.database.transaction() as connection:
                 connection.executemany("DELETE FROM embeddings WHERE rowid = ?", over)
 
-    # ---- vectors of passages ----------------------------------------------------------------
-
     def numbers(self) -> NDArray[np.int64]:
         """The numbers of all passages, ascending."""
         rows = self.database.rows("SELECT number FROM passages ORDER BY number")
@@ -145,12 +143,9 @@ class Embeddings:
     def vectors(
         self, model: str, above: int = 0, limit: int | None = None
     ) -> tuple[NDArray[np.int64], Vectors]:
-        """Numbers and vectors of the passages with a number above the one given, ascending.
+        """Numbers and vectors of the first passages with a number above the one given, ascending.
 
         float16 on disk costs 4e-5 of an inner product and loads three times as fast as float32.
-
-        Args:
-            limit: the first so many of them.
         """
         select = """SELECT p.number, e.vector FROM passages p
                     JOIN embeddings e ON e.digest = p.digest AND e.model = ?
@@ -177,8 +172,6 @@ class Embeddings:
         rows = list(self.database.rows_among(select, numbers, model))
         return [row[0] for row in rows], _matrix([row[1] for row in rows])
 
-    # ---- what lacks a vector ----------------------------------------------------------------
-
     def articles_without_vectors(self, model: str) -> list[str]:
         """The ids of articles with a passage that has no vector of this model."""
         rows = self.database.rows(
@@ -193,14 +186,12 @@ class Embeddings:
         rows = self.database.rows(f"SELECT count(DISTINCT p.digest) {_LACKING}", (model,))
         return int(rows[0][0])
 
-    def fill(self, embedder: Embedder, limit: int) -> Iterator[int]:
-        """Makes the vectors that passages lack of a model, of so many passages at once; how many,
-        after each commit.
-        """
+    def fill(self, embedder: Embedder) -> Iterator[int]:
+        """Makes the vectors that passages lack of a model; how many, after each commit."""
         select = f"""SELECT '', p.position, p.start, p."end", p.text, p.heading, p.number {_LACKING}
                      AND p.number > ? ORDER BY p.number LIMIT ?"""
         last, model = 0, embedder.fingerprint
-        while rows := self.database.rows(select, (model, last, limit)):
+        while rows := self.database.rows(select, (model, last, self.BATCH)):
             texts = [Passage(*row).embedded_text for row in rows]
             by_digest = {digest_of(text): text for text in texts}
             vectors = embedder.encode(list(by_digest.values()))

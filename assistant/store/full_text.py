@@ -7,9 +7,9 @@ have the same weight: the best of 0 to 4 times on training questions (eval/LOG.m
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from assistant.store.database import Database
-from assistant.store.per_generation import PerGeneration
 from assistant.text.languages import STEMMERS
 from assistant.text.tokens import FOREIGN, foreign_terms, stem, words
 
@@ -19,9 +19,13 @@ class LexicalIndex:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._vocabulary = PerGeneration[str, dict[str, list[str]]](database.generation)
-        self._languages = PerGeneration[str, list[str]](database.generation)
-        self._abbreviations = PerGeneration[str, dict[str, str]](database.generation)
+        self._terms = database.cached(partial(_terms, database))
+        self.languages = database.cached(partial(_languages, database))
+        """The languages besides English in which passages are analysed; "" stands for all that have
+        letters of another script but no stemmer."""
+        # Looked up at every question: 2 ms for 10,000 articles.
+        self.abbreviations = database.cached(partial(_abbreviations, database))
+        """Short form to the long form that most articles give it."""
 
     def match(
         self, expression: str, limit: int, among: Sequence[int] | None = None
@@ -44,24 +48,10 @@ class LexicalIndex:
 
     def document_frequencies(self, stems: Sequence[str]) -> dict[str, int]:
         """The number of passages in which each stem occurs."""
-        found = dict.fromkeys(stems, 0)
-        for term in found:
-            rows = self._database.rows("SELECT doc FROM lexical_terms WHERE term = ?", (term,))
-            found[term] = int(rows[0][0]) if rows else 0
-        return found
-
-    def languages(self) -> list[str]:
-        """The languages besides English in which passages are analysed; "" stands for all that have
-        letters of another script but no stemmer.
-        """
-        return self._languages.get("", self._analysed_languages)
-
-    def _analysed_languages(self) -> list[str]:
-        rows = self._database.rows(
-            """SELECT DISTINCT ifnull(language, '') FROM articles
-               WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
-        )
-        return sorted({code if code in STEMMERS else "" for (code,) in rows})
+        select = "SELECT doc FROM lexical_terms WHERE term = ?"
+        return {
+            term: sum(count for (count,) in self._database.rows(select, (term,))) for term in stems
+        }
 
     def vocabulary(self, ending: str = "") -> list[str]:
         """All stems, the most frequent first, without those of other languages in Latin letters.
@@ -69,17 +59,7 @@ class LexicalIndex:
         Args:
             ending: that of a language's terms (`tokens.ending`): gives those, without the ending.
         """
-        return self._vocabulary.get("", self._terms).get(ending, [])
-
-    def _terms(self) -> dict[str, list[str]]:
-        """All terms by their ending, the most frequent first."""
-        terms: dict[str, list[str]] = {}
-        for (term,) in self._database.rows(
-            "SELECT term FROM lexical_terms ORDER BY doc DESC, term"
-        ):
-            plain, mark, language = term.partition(FOREIGN)
-            terms.setdefault(mark + language, []).append(plain)
-        return terms
+        return self._terms().get(ending, [])
 
     def word_of(self, wanted: str) -> str:
         """A whole word with this stem from some article, in lower case."""
@@ -94,13 +74,26 @@ class LexicalIndex:
         other = foreign_terms(text, language).get(wanted, wanted.partition(FOREIGN)[0])
         return next(english, other)
 
-    def abbreviations(self) -> dict[str, str]:
-        """Short form to the long form that most articles give it."""
-        # Looked up at every question: 2 ms for 10,000 articles.
-        return self._abbreviations.get("", self._mined_abbreviations)
 
-    def _mined_abbreviations(self) -> dict[str, str]:
-        rows = self._database.rows(
-            "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
-        )
-        return {str(short): str(long) for short, long in rows}
+def _terms(database: Database) -> dict[str, list[str]]:
+    """All terms by their ending, the most frequent first."""
+    terms: dict[str, list[str]] = {}
+    for (term,) in database.rows("SELECT term FROM lexical_terms ORDER BY doc DESC, term"):
+        plain, mark, language = term.partition(FOREIGN)
+        terms.setdefault(mark + language, []).append(plain)
+    return terms
+
+
+def _languages(database: Database) -> list[str]:
+    rows = database.rows(
+        """SELECT DISTINCT ifnull(language, '') FROM articles
+           WHERE number IN (SELECT article FROM passages WHERE analysed IS NOT NULL)"""
+    )
+    return sorted({code if code in STEMMERS else "" for (code,) in rows})
+
+
+def _abbreviations(database: Database) -> dict[str, str]:
+    rows = database.rows(
+        "SELECT short, long FROM abbreviations GROUP BY short, long ORDER BY count(*), long"
+    )
+    return dict(rows)

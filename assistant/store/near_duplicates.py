@@ -8,11 +8,10 @@ What was tried and measured is in eval/LOG.md, 2026-11-25.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from assistant.schema import Article, Copy, Passage, Progress, ShowProgress
-from assistant.store.database import Connection
-from assistant.store.store import Store
+from assistant.schema import Copy, Progress, ShowProgress
+from assistant.store.database import Connection, Database
 from assistant.text.similarity import Shingles, buckets, shingles, similarity
 
 SHARED = 0.75
@@ -27,15 +26,10 @@ BATCH = 64
 
 
 class Copies:
-    """Which articles of a store are copies of each other; any thread."""
+    """Which articles of one database are copies of each other; any thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def pending(self) -> list[int]:
-        """The numbers of the articles that are not compared yet."""
-        rows = self._store.rows("SELECT article FROM uncompared ORDER BY article")
-        return [int(row[0]) for row in rows]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def follow(self, progress: ShowProgress | None = None) -> None:
         """Compares what is not compared yet. The caller holds `Database.writing`.
@@ -43,21 +37,17 @@ class Copies:
         Killed at any instant, the next call goes on: an article stops being pending in the
         transaction that stores its buckets and its copies.
         """
-        pending = self.pending()
+        pending = self._database.rows("SELECT article FROM uncompared ORDER BY article")
         for start in range(0, len(pending), BATCH):
             some = pending[start : start + BATCH]
-            with self._store.transaction() as connection:
-                for number in some:
+            with self._database.transaction() as connection:
+                for (number,) in some:
                     self._compare(connection, number)
             if progress is not None:
                 progress(Progress(start + len(some), len(pending), "articles compared"))
 
-    def of(self, article_id: str) -> tuple[Copy, ...]:
-        """The copies of one article, the most similar first."""
-        return self.among([article_id]).get(article_id, ())
-
     def among(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
-        """The copies of these articles, by id of those that have any."""
+        """The copies of these articles, the most similar first, by id of those that have any."""
         return self._linked("a.id IN (SELECT value FROM json_each(?))", article_ids)
 
     def before(self, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
@@ -69,21 +59,13 @@ class Copies:
         """The articles of which a text outside the index is a copy, the most similar first."""
         mine = shingles(text)
         similar = dict(self._similar(mine, buckets(mine)))
-        rows = self._store.rows(
+        rows = self._database.rows(
             """SELECT number, id, title, source, published, url FROM articles
                WHERE number IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(similar)),),
         )
         found = [Copy(*(*facts, similar[number])) for number, *facts in rows]
         return tuple(sorted(found, key=lambda copy: -copy.similarity))
-
-    def article(self, article_id: str) -> Article | None:
-        """One article with its text."""
-        return self._store.article(article_id)
-
-    def passages(self, article_id: str) -> list[Passage]:
-        """The passages of one article, in order."""
-        return self._store.passages_of(article_id)
 
     def _compare(self, connection: Connection, number: int) -> None:
         mine = shingles(self._text(number))
@@ -100,24 +82,22 @@ class Copies:
 
     def _similar(self, mine: Shingles, keys: Sequence[int]) -> list[tuple[int, float]]:
         """Number and similarity of each copy of a text."""
-        shared = [(o, similarity(mine, shingles(self._text(o)))) for o in self._candidates(keys)]
-        return [(other, share) for other, share in shared if share >= SHARED]
-
-    def _text(self, number: int) -> str:
-        return str(self._store.rows("SELECT text FROM articles WHERE number = ?", (number,))[0][0])
-
-    def _candidates(self, keys: Sequence[int]) -> Iterator[int]:
         marks = ",".join("?" * len(keys))
-        rows = self._store.rows(
+        rows = self._database.rows(
             f"""SELECT article FROM buckets WHERE bucket IN ({marks})
                 GROUP BY article ORDER BY count(*) DESC, article LIMIT {MOST_CANDIDATES}""",
             keys,
         )
-        yield from (int(row[0]) for row in rows)
+        shared = [(int(o), similarity(mine, shingles(self._text(o)))) for (o,) in rows]
+        return [(other, share) for other, share in shared if share >= SHARED]
+
+    def _text(self, number: int) -> str:
+        rows = self._database.rows("SELECT text FROM articles WHERE number = ?", (number,))
+        return str(rows[0][0])
 
     def _linked(self, where: str, article_ids: Sequence[str]) -> dict[str, tuple[Copy, ...]]:
         found: dict[str, tuple[Copy, ...]] = {}
-        for own, *facts in self._store.rows(
+        for own, *facts in self._database.rows(
             f"""SELECT a.id, o.id, o.title, o.source, o.published, o.url, c.similarity
                 FROM articles a JOIN copies c ON c.article = a.number
                 JOIN articles o ON o.number = c.other

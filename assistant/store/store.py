@@ -5,7 +5,8 @@ article wholly old or wholly new. Each transaction bumps `generation`, by which 
 notice it. Passage numbers grow and are never reused: what another index has not seen yet are the
 numbers above its highest, and a number that no longer exists is a passage that is gone.
 
-`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors.
+`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors, `Store.copies`
+knows which articles are near-duplicates.
 """
 
 import json
@@ -14,12 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assistant.errors import StoreError
-from assistant.models.embedding import Vectors
 from assistant.schema import Article, Passage
 from assistant.store.catalogue import Catalogue
 from assistant.store.database import BUMP, Connection, Database
 from assistant.store.embeddings import Embeddings, digest_of, insert_model, insert_vectors
+from assistant.store.near_duplicates import Copies
 from assistant.text.tokens import analysed, count_words
 
 _PASSAGE = """SELECT a.id, p.position, p.start, p."end", p.text, p.heading, p.number
@@ -36,7 +40,7 @@ class Entry:
 
     article: Article
     passages: tuple[Passage, ...]
-    vectors: Vectors
+    vectors: NDArray[np.float32]
     """One row per passage."""
     abbreviations: Mapping[str, str]
     recipe: str
@@ -56,7 +60,6 @@ class Move:
     id: str
     path: str
     stamp: str
-    origin: str
 
 
 class Store(Database):
@@ -66,8 +69,7 @@ class Store(Database):
         super().__init__(folder)
         self.catalogue = Catalogue(self)
         self.embeddings = Embeddings(self)
-
-    # ---- writing ----------------------------------------------------------------------------
+        self.copies = Copies(self)
 
     def apply(
         self,
@@ -77,17 +79,14 @@ class Store(Database):
         move: Sequence[Move] = (),
         remove: Sequence[str] = (),
     ) -> None:
-        """One transaction: articles put (new, or in place of their old version), moved, removed.
-
-        Args:
-            model: fingerprint of the embedding model of the entries' vectors.
-            remove: ids.
+        """One transaction: articles put (new, or in place of their old version), moved, removed by
+        id; `model` is the fingerprint of the model that made the entries' vectors.
         """
         with self.writing(), self.transaction() as connection:
             connection.executemany("DELETE FROM articles WHERE id = ?", [(i,) for i in remove])
             connection.executemany(
-                "UPDATE articles SET id = ?, path = ?, stamp = ?, origin = ? WHERE id = ?",
-                [(m.id, m.path, m.stamp, m.origin, m.previous_id) for m in move],
+                "UPDATE articles SET id = ?, path = ?, stamp = ? WHERE id = ?",
+                [(m.id, m.path, m.stamp, m.previous_id) for m in move],
             )
             for entry in put:
                 _put(connection, entry, model)
@@ -109,8 +108,6 @@ class Store(Database):
                 "UPDATE articles SET recipe = '' WHERE id = ?", [(i,) for i in article_ids]
             )
 
-    # ---- reading ----------------------------------------------------------------------------
-
     def article(self, article_id: str) -> Article | None:
         """One article with its text."""
         rows = self.rows(
@@ -125,7 +122,7 @@ class Store(Database):
         return Article(*row)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, Passage]:
-        """Those of the passages with these numbers that still exist."""
+        """The passages with these numbers, as far as they still exist."""
         keys = [int(number) for number in numbers]
         rows = self.rows_among(_PASSAGE + " WHERE p.number IN ({})", keys)
         return {row[-1]: Passage(*row) for row in rows}
@@ -134,8 +131,6 @@ class Store(Database):
         """The passages of one article, in order."""
         rows = self.rows(f"{_PASSAGE} WHERE a.id = ? ORDER BY p.position", (article_id,))
         return [Passage(*row) for row in rows]
-
-    # ---- care -------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
         """What is wrong with the file; nothing, when all is well. Slow on a large store."""
@@ -171,24 +166,22 @@ def _put(connection: Connection, entry: Entry, model: str) -> None:
         "DELETE FROM articles WHERE id IN (?, ?) OR path = ?",
         (article.id, entry.replaces or article.id, article.path),
     )
-    facts = vars(article) | {
+    facts = {
         "authors": json.dumps(article.authors),
         "words": count_words(article.text),
         "digest": article.digest,
-        "recipe": entry.recipe,
-        "stamp": entry.stamp,
-        "origin": entry.origin,
     }
-    number = connection.execute(_INSERT, facts).lastrowid
-    digests = [digest_of(passage.embedded_text) for passage in entry.passages]
-    rows = [
-        (p.position, p.start, p.end, p.heading, p.text, analysed(p.embedded_text, article.language))
-        for p in entry.passages
-    ]
+    number = connection.execute(_INSERT, vars(article) | vars(entry) | facts).lastrowid
+    texts = [passage.embedded_text for passage in entry.passages]
+    digests = [digest_of(text) for text in texts]
+    terms = [analysed(text, article.language) for text in texts]
     connection.executemany(
         """INSERT INTO passages (article, digest, position, start, "end", heading, text, analysed)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        [(number, digest, *row) for digest, row in zip(digests, rows, strict=True)],
+        [
+            (number, digest, p.position, p.start, p.end, p.heading, p.text, term)
+            for p, digest, term in zip(entry.passages, digests, terms, strict=True)
+        ],
     )
     insert_vectors(connection, model, digests, entry.vectors)
     connection.executemany(

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.models.embedding import Vectors
 from assistant.store.chroma_follower import ChromaFollower, Followed
-from assistant.store.embeddings import Embeddings
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class _Scan:
 
     model: str
     numbers: NDArray[np.int64]
-    matrix: Vectors
+    matrix: NDArray[np.float32]
 
-    def nearest(self, vector: Vectors, limit: int) -> list[tuple[int, float]]:
+    def nearest(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
         if not len(self.numbers):
             return []
         scores = self.matrix @ vector
@@ -37,8 +35,8 @@ class _Scan:
 class VectorIndex:
     """The vectors of one store. Threads may search at once."""
 
-    def __init__(self, embeddings: Embeddings, chroma: ChromaFollower) -> None:
-        self._embeddings = embeddings
+    def __init__(self, chroma: ChromaFollower) -> None:
+        self._embeddings = chroma.embeddings
         self._chroma = chroma
         self._refreshing = threading.Lock()
         self._seen: tuple[int, int] = (-1, -1)
@@ -47,7 +45,9 @@ class VectorIndex:
         self._dead = 0
         """Passages in Chroma that are gone from the store."""
 
-    def search(self, vector: Vectors, limit: int, model: str) -> list[tuple[int, float]]:
+    def search(
+        self, vector: NDArray[np.float32], limit: int, model: str
+    ) -> list[tuple[int, float]]:
         """(passage number, cosine) of the nearest passages, best first, at least `limit` live ones.
 
         Sees every article committed before the call, by whichever process. May contain numbers
@@ -71,7 +71,9 @@ class VectorIndex:
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return ranked[: limit + dead]
 
-    def cosines(self, vector: Vectors, numbers: Sequence[int], model: str) -> dict[int, float]:
+    def cosines(
+        self, vector: NDArray[np.float32], numbers: Sequence[int], model: str
+    ) -> dict[int, float]:
         """Exact cosines of these passages, those that have a vector.
 
         Args:

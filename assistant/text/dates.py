@@ -71,7 +71,7 @@ def find_dates(text: str, *, any_case: bool = False) -> tuple[list[Date], str]:
         any_case: "may" is a month, too.
     """
     found: list[Date] = []
-    for pattern in _compiled(any_case):
+    for pattern in _compiled(any_case=any_case):
         matches = list(pattern.finditer(text))
         text = pattern.sub(_blank, text)
         found += [one for match in matches for one in _dates(match)]
@@ -79,7 +79,7 @@ def find_dates(text: str, *, any_case: bool = False) -> tuple[list[Date], str]:
 
 
 @cache
-def _compiled(any_case: bool) -> tuple[re.Pattern[str], ...]:
+def _compiled(*, any_case: bool) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE if any_case else 0) for pattern in _PATTERNS)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from assistant.text.abbreviations import UNIVERSAL
 from assistant.text.dates import MONTHS, WEEKDAYS
@@ -118,9 +119,9 @@ def name_phrases(text: str) -> list[str]:
     "Treaty on the Eurasian Economic Union", "Article 4", "10 October 2009".
     """
     found: dict[str, None] = {}
-    for tokens in _runs(text, _IN_PHRASES, numbers=True):
-        while tokens and tokens[0].group().lower() in STOP_WORDS | QUESTION_WORDS:
-            tokens = tokens[1:]
+    left_out = STOP_WORDS | QUESTION_WORDS
+    for run in _runs(text, _IN_PHRASES, numbers=True):
+        tokens = list(dropwhile(lambda token: token.group().lower() in left_out, run))
         name = text[tokens[0].start() : tokens[-1].end()] if tokens else ""
         name = _POSSESSIVE.sub("", name)
         if name and not _FIGURE.fullmatch(name):

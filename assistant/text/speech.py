@@ -123,7 +123,7 @@ class Spoken:
     def _mentions(self, who: str, at: int) -> bool:
         if not 0 <= at < len(self.sentences):
             return False
-        return fold(who.split()[-1]) in fold(self.sentences[at])
+        return fold(who.rsplit(maxsplit=1)[-1]) in fold(self.sentences[at])
 
     def _fits(self, who: str, name: str) -> bool:
         """Whether the two are one, also by what the passage calls either elsewhere."""
@@ -132,7 +132,7 @@ class Spoken:
         )
 
     def _calls(self, name: str) -> set[str]:
-        last = re.escape(name.split()[-1])
+        last = re.escape(name.rsplit(maxsplit=1)[-1])
         called = re.compile(rf"(?:{_WORD} ){{1,5}}{last}\b")
         return {name, *(m.group() for s in self.sentences for m in called.finditer(s))}
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from assistant import Assistant, AssistantError
-from assistant.schema import Answer, Filter
+from assistant import Answer, Assistant, AssistantError
+from assistant.feedback import MAX_REMARK, REASONS
+from assistant.schema import Filter
 from assistant.web import html
-from assistant.web.events import Ask, day, on
-from assistant.web.feedback import Answers, build_feedback
+from assistant.web.days import day
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,12 @@ CHOICES = 500
 """Outlets, authors or articles offered in a list: as many as a browser shows at once."""
 
 Messages = list[dict[str, Any]]
+Answers = Sequence[Answer | None]
+"""The answers of a chat in order, None for one that failed; they never leave the server."""
 
 
-def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
-    """The chat with its box; returns a function that has an event ask a question."""
+def build_chat(page: gr.Blocks, assistant: Assistant) -> Callable[..., Any]:
+    """The chat with its box; returns a function that has an event ask what a component holds."""
     chat = gr.Chatbot(
         elem_id="chat",
         show_label=False,
@@ -47,20 +49,21 @@ def build_chat(page: gr.Blocks, assistant: Assistant) -> Ask:
     shown = [chat, box, answers, searched, period, row, button, stop]
     running: list[Any] = []
 
-    def ask(event: Callable[..., Any], question: Any, stream: Stream = _stream) -> Any:
+    def ask(
+        event: Callable[..., Any], question: Any, *, again: bool = False, narrow: bool = True
+    ) -> None:
+        stream = partial(_stream, assistant, again=again, narrow=narrow)
         held = [question, chat, answers, *chosen]
-        wired = on(event, partial(stream, assistant), held, shown, show_progress="hidden")
-        running.append(wired)
-        return wired
+        running.append(event(stream, held, shown, show_progress="hidden"))
 
     for event in (box.submit, button.click):
         ask(event, box)
     for event in (searched.submit, again.click):
-        ask(event, searched, _stream_again)
-    ask(period.click, searched, _stream_of_all_times)
+        ask(event, searched, again=True)
+    ask(period.click, searched, again=True, narrow=False)
     for example in _build_examples(page, assistant):
         ask(example.click, example)
-    on(stop.click, _stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
+    stop.click(_stopped, [chat, answers], [chat, answers, button, stop], cancels=running)
     return ask
 
 
@@ -104,14 +107,14 @@ def _build_filter(page: gr.Blocks, assistant: Assistant) -> list[Any]:
             authors = gr.Dropdown(label="Authors", multiselect=True, choices=[])
             articles = gr.Dropdown(label="Articles", multiselect=True, choices=[], scale=2)
     lists = [outlets, authors, articles]
-    on(page.load, partial(_choices, assistant), None, lists, show_progress="hidden")
+    page.load(partial(_choices, assistant), None, lists, show_progress="hidden")
     return [since, until, *lists]
 
 
 def _build_examples(page: gr.Blocks, assistant: Assistant) -> list[gr.Button]:
     with gr.Row(elem_id="examples"):
         examples = [gr.Button(visible=False, size="sm") for _ in range(EXAMPLES)]
-    on(page.load, partial(_examples, assistant), None, examples, show_progress="hidden")
+    page.load(partial(_examples, assistant), None, examples, show_progress="hidden")
     return examples
 
 
@@ -137,10 +140,6 @@ def _examples(assistant: Assistant) -> list[Any]:
     return [gr.Button(value=question, visible=bool(question)) for question in padded]
 
 
-Shown = tuple[Messages, str, Answers, Any, Any, Any, Any, Any]
-"""The chat, the box, the answers, what was searched for, the button for its period, the row of
-both, the buttons Ask and Stop."""
-Stream = Callable[..., AsyncIterator[Shown]]
 _AS_IT_IS = gr.skip(), gr.skip(), gr.skip()
 
 
@@ -150,62 +149,73 @@ async def _stream(
     messages: Messages | None,
     answers: Answers,
     *chosen: Any,
-    alone: bool = False,
+    again: bool = False,
     narrow: bool = True,
-) -> AsyncIterator[Shown]:
-    """The chat with the question, then with the answer as it grows; the box is emptied.
+) -> AsyncIterator[tuple[Any, ...]]:
+    """The chat with the question, then with the answer as it grows; the emptied box, the answers,
+    what was searched for, the button for its period, the row of both, the buttons Ask and Stop.
 
     When it is stopped, nothing here holds the growing answer any more: that closes it, and with it
     the connection to a language model.
 
     Args:
         chosen: what `_within` takes.
-        alone: see `Assistant.stream`; `narrow` too.
+        again: it is the last question as a person has corrected it, and takes that one's place.
+        narrow: whether the time that the question speaks of may narrow it.
     """
-    if not question.strip():
-        yield messages or [], "", answers, *_AS_IT_IS, *_idle()
-        return
-    said = [*(messages or []), {"role": "user", "content": html.question(question[:2000])}]
+    messages = messages or []
+    if again:
+        messages = messages[:-2]
+    said = [*messages, {"role": "user", "content": html.question(question[:2000])}]
     # One for each earlier question: some may have failed, or the chat may have been cleared.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
+    if not question.strip():
+        yield messages, "", before, *_AS_IT_IS, *_buttons(busy=False)
+        return
     waiting = "Searching the articles …" if assistant.ready else "Loading the models …"
-    yield [*said, _reply(html.note(waiting))], "", before, *_understood(None), *_busy()
+    yield [*said, _reply(html.note(waiting))], "", before, *_understood(None), *_buttons(busy=True)
     try:
         turns = [given.turn() for given in before if given is not None and given.standalone]
         within = _within(*chosen)
-        growing = assistant.stream(question, turns, alone=alone, within=within, narrow=narrow)
+        growing = assistant.stream(question, turns, alone=again, within=within, narrow=narrow)
         last: Answer | None = None
         while (found := await asyncio.to_thread(next, growing, None)) is not None:
             last = found
             reply = _reply(html.answer(found, complete=False))
-            yield [*said, reply], "", before, *_AS_IT_IS, *_busy()
+            yield [*said, reply], "", before, *_AS_IT_IS, *_buttons(busy=True)
         if last is not None:
             # The candidates are large, and feedback does not need them.
             given = [*before, replace(last, passages=())]
             reply = _reply(html.answer(last))
-            yield [*said, reply], "", given, *_understood(last), *_idle()
+            yield [*said, reply], "", given, *_understood(last), *_buttons(busy=False)
     except Exception as error:
-        known = isinstance(error, AssistantError)
-        if not known:
-            log.exception("a question was not answered")
-        problem = str(error) if known else html.FAILED
-        yield [*said, _reply(html.note(problem))], "", before, *_AS_IT_IS, *_idle()
+        yield (
+            [*said, _reply(html.note(_problem(error)))],
+            "",
+            before,
+            *_AS_IT_IS,
+            *_buttons(busy=False),
+        )
 
 
-def _within(
-    since: str | None = None, until: str | None = None, *chosen: Sequence[str] | None
-) -> Filter:
+def _problem(error: Exception) -> str:
+    if isinstance(error, AssistantError):
+        return str(error)
+    log.exception("a question was not answered")
+    return html.FAILED
+
+
+def _within(since: str | None, until: str | None, *lists: Sequence[str] | None) -> Filter:
     """The filter that a person has chosen.
 
     Args:
-        chosen: outlets, authors, ids of articles.
+        lists: outlets, authors, ids of articles.
 
     Raises:
         SettingsError: a day is not a date.
     """
-    outlets, authors, articles = (tuple(each or ()) for each in (*chosen, (), (), ())[:3])
-    first, last = day("Published since", since), day("Published until", until)
-    return Filter(first, last, outlets, authors, articles)
+    days = day("Published since", since), day("Published until", until)
+    return Filter(*days, *(tuple(chosen or ()) for chosen in lists))
 
 
 def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
@@ -218,34 +228,9 @@ def _understood(answer: Answer | None) -> tuple[Any, Any, Any]:
     return answer.standalone, period, gr.Row(visible=True)
 
 
-async def _stream_again(
-    assistant: Assistant,
-    searched: str,
-    messages: Messages | None,
-    answers: Answers,
-    *chosen: Any,
-    narrow: bool = True,
-) -> AsyncIterator[Shown]:
-    """Asks the last question again as a person has corrected it, in place of the last answer."""
-    kept = (messages or [])[:-2]
-    before = answers[: len(kept) // 2]
-    stream = _stream(assistant, searched, kept, before, *chosen, alone=True, narrow=narrow)
-    async for shown in stream:
-        yield shown
-
-
-async def _stream_of_all_times(*asked: Any) -> AsyncIterator[Shown]:
-    """Asks again without the period that the question names."""
-    async for shown in _stream_again(*asked, narrow=False):
-        yield shown
-
-
-def _busy() -> tuple[Any, Any]:
-    return gr.Button(visible=False), gr.Button(visible=True)
-
-
-def _idle() -> tuple[Any, Any]:
-    return gr.Button(visible=True), gr.Button(visible=False)
+def _buttons(*, busy: bool) -> tuple[Any, Any]:
+    """Ask, or Stop while an answer grows."""
+    return gr.Button(visible=not busy), gr.Button(visible=busy)
 
 
 def _stopped(messages: Messages | None, answers: Answers) -> tuple[Any, ...]:
@@ -253,7 +238,7 @@ def _stopped(messages: Messages | None, answers: Answers) -> tuple[Any, ...]:
     said = list(messages or [])
     if said and said[-1]["role"] == "assistant":
         said[-1] = _reply(f"{_text(said[-1])}{html.note('Stopped.')}")
-    return said, [*answers, *[None] * len(said)][: len(said) // 2], *_idle()
+    return said, [*answers, *[None] * len(said)][: len(said) // 2], *_buttons(busy=False)
 
 
 def _text(message: dict[str, Any]) -> str:
@@ -263,3 +248,76 @@ def _text(message: dict[str, Any]) -> str:
 
 def _reply(content: str) -> dict[str, Any]:
     return {"role": "assistant", "content": content}
+
+
+# ---- feedback ---------------------------------------------------------------------------------
+
+
+def build_feedback(assistant: Assistant, chat: gr.Chatbot, answers: gr.State) -> None:
+    """The form that opens when a person turns the thumb of an answer down."""
+    wrong = gr.State(None)
+    with gr.Column(visible=False, elem_id="feedback") as form:
+        about = gr.Markdown(latex_delimiters=[])
+        reason = gr.Radio(
+            [(reason.capitalize(), reason) for reason in REASONS],
+            label="What is wrong with it?",
+            show_label=False,
+            container=False,
+            elem_id="reason",
+        )
+        with gr.Row(elem_id="remark"):
+            remark = gr.Textbox(
+                label="Remark",
+                show_label=False,
+                placeholder="Remark (optional)",
+                container=False,
+                max_length=MAX_REMARK,
+                scale=8,
+            )
+            send = gr.Button("Send", variant="primary", scale=1, min_width=72, elem_id="give")
+            cancel = gr.Button("Cancel", scale=1, min_width=72, elem_id="cancel")
+    shown = [wrong, form, about, reason, remark]
+    chat.like(_judge, [answers], [chat, *shown], show_progress="hidden")
+    cancel.click(
+        lambda: (gr.Chatbot(feedback_value=[]), *_put_away()),
+        None,
+        [chat, *shown],
+        show_progress="hidden",
+    )
+    send.click(partial(_give, assistant), [wrong, reason, remark], shown)
+
+
+def _judge(answers: Answers, event: gr.LikeData) -> tuple[Any, ...]:
+    """Opens the form for the answer whose thumb is down; the browser names only its position."""
+    place = event.index if isinstance(event.index, int) else event.index[0]
+    turn = place // 2
+    thumb = "Like" if event.liked is True else "Dislike" if event.liked is False else None
+    # Gradio clears a thumb later only if it was set from here.
+    thumbs = gr.Chatbot(feedback_value=[*[None] * turn, thumb])
+    if thumb == "Like":
+        gr.Info("Thank you.", duration=3)
+    found = dict(enumerate(answers)).get(turn)
+    if thumb != "Dislike" or found is None:
+        return thumbs, *_put_away()
+    about = f"What is wrong with the answer to “{found.question[:200]}”?"
+    return thumbs, found, gr.Column(visible=True), html.note(about), None, ""
+
+
+def _put_away() -> tuple[Any, ...]:
+    return None, gr.Column(visible=False), "", None, ""
+
+
+def _give(
+    assistant: Assistant, wrong: Answer | None, reason: str | None, remark: str
+) -> tuple[Any, ...]:
+    """Gives the feedback; the form stays as it is when that fails."""
+    if wrong is None:
+        return _put_away()
+    if not reason:
+        return wrong, gr.Column(), html.note("Choose first what is wrong."), reason, remark
+    try:
+        assistant.give_feedback(wrong, reason, remark)
+    except AssistantError as error:
+        return wrong, gr.Column(), html.note(str(error)), reason, remark
+    gr.Info("Thank you. It is kept for the next evaluation.", duration=3)
+    return _put_away()

@@ -1,6 +1,8 @@
 """The tab that shows the newest evaluation run, and asks one of its questions again."""
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import starmap
 from typing import Any
 from urllib.parse import quote
 
@@ -8,15 +10,16 @@ import gradio as gr
 
 from assistant import Assistant, AssistantError
 from assistant.web import html
-from assistant.web.events import Ask, on
-from assistant.web.runs import Judged, Measure, Run, in_clone, newest_run
+from assistant.web.runs import Judged, Run, in_clone, newest_run
 
 COLUMNS = ["Outcome", "Kind", "Question", "Id"]
 ALL = "all"
 
 
-def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask) -> None:
-    """Fills the tab; the run is read when the tab is opened."""
+def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant) -> tuple[Any, gr.State]:
+    """Fills the tab; the run is read when the tab is opened. Returns the event that asks one of its
+    questions again, and what holds that question.
+    """
     run = gr.State(None)
     with gr.Row(elem_id="run"):
         head = _markdown()
@@ -44,15 +47,15 @@ def build_evaluation(tabs: gr.Tabs, tab: gr.Tab, assistant: Assistant, ask: Ask)
     chosen = gr.State("")
     shown = [run, head, body, summary, outcome, table, case]
     for event in (tab.select, refresh.click):
-        on(event, partial(_show, assistant), None, shown, show_progress="hidden")
-    on(outcome.input, _rows, [run, outcome], [table], show_progress="hidden")
+        event(partial(_show, assistant), None, shown, show_progress="hidden")
+    outcome.input(_rows, [run, outcome], [table], show_progress="hidden")
 
-    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:  # not a partial
+    # No partial: see articles.
+    def opened(run: Run | None, event: gr.SelectData) -> tuple[Any, ...]:
         return _open(assistant, run, str(event.row_value[-1]))
 
-    on(table.select, opened, [run], [case, details, chosen], show_progress="hidden")
-    switched = on(again.click, lambda: gr.Tabs(selected="ask"), None, [tabs])
-    ask(switched.then, chosen)
+    table.select(opened, [run], [case, details, chosen], show_progress="hidden")
+    return again.click(lambda: gr.Tabs(selected="ask"), None, [tabs]).then, chosen
 
 
 def _markdown() -> gr.Markdown:
@@ -89,7 +92,7 @@ def _rows(run: Run | None, outcome: str = ALL) -> list[list[str]]:
 
 def _open(assistant: Assistant, run: Run | None, id: str) -> tuple[Any, ...]:
     """The chosen question: what the run knows of it, and what the button asks."""
-    found = run.question(id) if run else None
+    found = {question.id: question for question in run.questions}.get(id) if run else None
     if found is None:
         return gr.Column(visible=False), "", ""
     return gr.Column(visible=True), _details(assistant, found), found.standalone or found.text
@@ -111,7 +114,7 @@ def _head(run: Run) -> str:
 
 
 def _summary(run: Run) -> str:
-    measures = "".join(map(_measure_row, run.measures))
+    measures = "".join(starmap(_measure_row, run.measures.items()))
     counts = "".join(
         f"<tr><td>{html.shown(name)}</td><td>{count}</td></tr>"
         for name, count in run.outcomes.items()
@@ -124,13 +127,10 @@ def _summary(run: Run) -> str:
     )
 
 
-def _measure_row(measure: Measure) -> str:
-    mean, low, high = (
-        "–" if value is None else f"{value:.2f}"
-        for value in (measure.mean, measure.low, measure.high)
-    )
+def _measure_row(name: str, values: Sequence[float | None]) -> str:
+    mean, low, high = ("–" if value is None else f"{value:.2f}" for value in values)
     interval = "–" if low == "–" else f"{low} to {high}"
-    return f"<tr><td>{html.shown(measure.name)}</td><td>{mean}</td><td>{interval}</td></tr>"
+    return f"<tr><td>{html.shown(name)}</td><td>{mean}</td><td>{interval}</td></tr>"
 
 
 def _details(assistant: Assistant, found: Judged) -> str:
@@ -164,9 +164,9 @@ def _said(found: Judged) -> str:
     if not found.answered:
         return _paragraph(found.said or "Nothing: only the search was measured.")
     return "".join(
-        f'<p class="byline"><b>{html.shown(quoted.title)}</b></p>'
-        f"<blockquote>{html.shown(quoted.text)}</blockquote>"
-        for quoted in found.quotes
+        f'<p class="byline"><b>{html.shown(title)}</b></p>'
+        f"<blockquote>{html.shown(sentence)}</blockquote>"
+        for title, sentence in found.quotes
     )
 
 

@@ -1,15 +1,17 @@
-"""Answers as HTML. Every character that is not the program's own is escaped.
+"""Answers and articles as HTML. Every character that is not the program's own is escaped.
 
 A chat message is one HTML block without a line break, so that no Markdown and no formulas are
 parsed in the words of an article.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
-from assistant.schema import Answer, Check, Citation
+from assistant.corpus.library import Details
+from assistant.corpus.plan import Change
+from assistant.schema import Answer, Article, Check, Citation, Copy, Passage
 from assistant.text.citation_marks import marks_in
 
 FAILED = (
@@ -38,7 +40,7 @@ def note(text: str) -> str:
     return f'<div class="note">{shown(text)}</div>'
 
 
-def answer(found: Answer, complete: bool = True) -> str:
+def answer(found: Answer, *, complete: bool = True) -> str:
     """The message with an answer: prose or quoted sentences, then its sources as cards."""
     parts = ['<div class="answer">']
     if not found.answered:
@@ -49,7 +51,9 @@ def answer(found: Answer, complete: bool = True) -> str:
         if found.short_answer:
             parts.append(f'<p class="short">{shown(found.short_answer)}</p>')
         parts.extend(_quotes(found))
-    parts.extend(_disagreements(found))
+    for disagreement in found.disagreements:
+        line = _linked(disagreement.summary(), found.citations)
+        parts.append(f'<p class="disagreement">{line}</p>')
     if found.notice:
         parts.append(f'<p class="notice">{shown(found.notice)}</p>')
     if complete and found.citations:
@@ -58,13 +62,6 @@ def answer(found: Answer, complete: bool = True) -> str:
         parts.extend(map(card, _by_passage(found.citations)))
         parts.append("</div>")
     return "".join([*parts, "</div>"])
-
-
-def _disagreements(found: Answer) -> list[str]:
-    """A line for each; its citation marks are links."""
-    known = {citation.number: citation for citation in found.citations}
-    lines = [_linked(disagreement.summary(), known) for disagreement in found.disagreements]
-    return [f'<p class="disagreement">{line}</p>' for line in lines]
 
 
 def _quotes(found: Answer) -> list[str]:
@@ -88,17 +85,18 @@ def _cite(citation: Citation) -> str:
 
 
 def _prose(found: Answer) -> str:
-    """What a language model wrote: its citation marks are links, each sentence has its check."""
-    known = {citation.number: citation for citation in found.citations}
+    """What a language model wrote, each sentence with its check."""
     pieces, at = [], 0
     for check in found.checks:
-        pieces += [_linked(found.text[at : check.end], known), _mark(check)]
+        pieces += [_linked(found.text[at : check.end], found.citations), _mark(check)]
         at = check.end
-    pieces.append(_linked(found.text[at:], known))
+    pieces.append(_linked(found.text[at:], found.citations))
     return f'<p class="prose">{"".join(pieces)}</p>'
 
 
-def _linked(text: str, known: Mapping[int, Citation]) -> str:
+def _linked(text: str, citations: Sequence[Citation]) -> str:
+    """Prose whose citation marks are links."""
+    known = {citation.number: citation for citation in citations}
     parts, at = [], 0
     for mark in marks_in(text):
         if not known.keys() & set(mark.numbers):
@@ -185,6 +183,95 @@ def _by_passage(citations: Sequence[Citation]) -> list[list[Citation]]:
 def _outlet(citation: Citation) -> str:
     outlet = ", ".join(filter(None, (citation.source, citation.published or "date unknown")))
     return f'<span class="outlet">{shown(outlet)}</span>'
+
+
+PREVIEWED = 1_200
+"""Characters of an article's text that a preview shows."""
+
+
+def preview(article: Article, change: Change) -> str:
+    """An article before it is added: what adding it does, its facts, the beginning of its text."""
+    authors = ", ".join(article.authors)
+    facts = filter(None, (article.source, article.published or "date unknown", authors))
+    text = article.text[:PREVIEWED] + (" …" if len(article.text) > PREVIEWED else "")
+    words = f"{len(article.text.split())} words"
+    return (
+        f'<div class="answer">{_foreseen(change)}<p class="byline"><b>{shown(article.title)}</b> '
+        f'<span class="outlet">{shown(", ".join([*facts, words]))}</span></p>'
+        f'<p class="passage">{paragraphs(text)}</p></div>'
+    )
+
+
+def _foreseen(change: Change) -> str:
+    """What adding an article does, unless it is simply new."""
+    lines = []
+    if change.kind == "unchanged":
+        link = link_to(change.article_id, change.article_id)
+        lines.append(f"This article is in the corpus already: {link}")
+    if change.kind == "changed":
+        link = link_to(change.previous_id, change.previous_id)
+        lines.append(f"Adding it replaces the older version: {link}")
+    if change.copies:
+        lines.append(f"Nearly the same as {_copies(change.copies)}")
+    return "".join(f'<p class="notice">{line}</p>' for line in lines)
+
+
+def _copies(copies: Sequence[Copy]) -> str:
+    return "<br>".join(
+        f"{link_to(copy.article_id, copy.title)} "
+        f"({shown(', '.join(filter(None, (copy.source, copy.published))) or 'date unknown')}, "
+        f"{copy.similarity:.0%} the same)"
+        for copy in copies
+    )
+
+
+_DATE_FROM = {"metadata": "as its file says", "url": "from its address", "text": "from its text"}
+_UPLOADED = re.compile(r"^.*[/\\]uploads[/\\][0-9a-f]{40,}[/\\]")
+"""Where Gradio keeps an uploaded file; a person knows only its name."""
+
+
+def details(found: Details, copies: Sequence[Copy]) -> str:
+    """All known facts of an article, in a table."""
+    article = found.article
+    date = article.published or "unknown"
+    if found.date_from in _DATE_FROM and article.published:
+        date += f" ({_DATE_FROM[found.date_from]})"
+    pieces = len(found.passages)
+    size = f"{len(article.text.split()):,} words, {pieces:,} passage{'s' * (pieces != 1)}"
+    facts = {
+        "Outlet": article.source or "unknown",
+        "Authors": ", ".join(article.authors) or "unknown",
+        "Date": date,
+        "Language": article.language or "unknown",
+        "Address": article.url or "none",
+        "Added from": _UPLOADED.sub("", found.origin) or "a file put into the corpus",
+        "File": article.path,
+        "Length": size,
+    }
+    rows = [f'<tr><th scope="row">{k}</th><td>{shown(v)}</td></tr>' for k, v in facts.items()]
+    if copies:
+        rows.append(f'<tr><th scope="row">Nearly the same as</th><td>{_copies(copies)}</td></tr>')
+    problem = f'<p class="notice">{shown(found.problem)}</p>' if found.problem else ""
+    return (
+        f'<div class="answer"><h2 class="title">{shown(article.title)}</h2>{problem}'
+        f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
+        f"{view_link(article.id, article.title)}</div>"
+    )
+
+
+PASSAGES = 200
+"""The most passages listed of one article: a book has thousands."""
+
+
+def passages(found: Sequence[Passage]) -> str:
+    """The passages of an article, each with its offsets."""
+    parts = [
+        f'<li><span class="outlet">{p.start:,}&#8211;{p.end:,}</span> {paragraphs(p.text)}</li>'
+        for p in found[:PASSAGES]
+    ]
+    more = len(found) - PASSAGES
+    rest = f"<p>… and {more:,} more.</p>" if more > 0 else ""
+    return f'<div class="answer"><ol class="passages">{"".join(parts)}</ol>{rest}</div>'
 
 
 def link(citation: Citation) -> str:

@@ -11,7 +11,9 @@ from assistant.web import html
 from assistant.web.articles import build_articles
 from assistant.web.ask import build_chat
 from assistant.web.evaluation import build_evaluation
-from assistant.web.events import CONCURRENT, on
+
+CONCURRENT = 32
+"""Questions answered at once; Gradio's own default is one."""
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -49,11 +51,13 @@ def build_page(assistant: Assistant) -> gr.Blocks:
             with gr.Tab("Articles", id="articles"):
                 build_articles(page, assistant)
             with gr.Tab("Evaluation", id="evaluation") as evaluation:
-                build_evaluation(tabs, evaluation, assistant, ask)
+                ask(*build_evaluation(tabs, evaluation, assistant))
         show_status = partial(_status, assistant)
         timer = gr.Timer(2)
-        on(page.load, show_status, None, [status, timer])
-        on(timer.tick, show_status, None, [status, timer], show_progress="hidden")
+        page.load(show_status, None, [status, timer])
+        timer.tick(show_status, None, [status, timer], show_progress="hidden")
+    for event in page.fns.values():
+        event.api_visibility = "private"  # no public endpoints
     page.queue(default_concurrency_limit=CONCURRENT, max_size=200)
     return page
 

@@ -20,32 +20,10 @@ MAIN_MEASURES = (
 """The measures that are shown; the report has them all."""
 
 WRONG = (
-    "should have refused",
-    "should have answered",
-    "wrong sentence",
-    "retrieved but not chosen",
-    "not retrieved",
-)
+    "should have refused, should have answered, wrong sentence, retrieved but not chosen, "
+    "not retrieved"
+).split(", ")
 RIGHT = ("right", "rightly refused")
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A mean over the questions that have the measure, with its 95 % interval."""
-
-    name: str
-    mean: float | None
-    low: float | None
-    high: float | None
-    count: int
-
-
-@dataclass(frozen=True)
-class Quoted:
-    """A quoted sentence, with the title that its article had then."""
-
-    title: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +42,8 @@ class Judged:
     said: str
     """The text of the answer, quotes included; empty when no answer was asked for."""
     answered: bool
-    quotes: tuple[Quoted, ...]
+    quotes: tuple[tuple[str, str], ...]
+    """The title that an article had then, and a sentence of it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +54,8 @@ class Run:
     created: str
     dataset: str
     articles: int
-    measures: tuple[Measure, ...]
+    measures: dict[str, tuple[float | None, ...]]
+    """The mean over the questions that have the measure, the ends of its 95 % interval."""
     questions: tuple[Judged, ...]
     """The wrong ones first."""
     has_report: bool
@@ -84,10 +64,6 @@ class Run:
     def outcomes(self) -> dict[str, int]:
         """The number of questions with each outcome, the wrong ones first."""
         return dict(Counter(question.outcome for question in self.questions))
-
-    def question(self, id: str) -> Judged | None:
-        """The question with an id."""
-        return next((question for question in self.questions if question.id == id), None)
 
 
 def in_clone() -> bool:
@@ -133,8 +109,6 @@ def find_report(evaluation: Path, name: str) -> Path | None:
 
 
 def _run(found: dict[str, Any], path: Path) -> Run:
-    order = {outcome: at for at, outcome in enumerate(WRONG)}
-    order |= {outcome: len(WRONG) + 1 for outcome in RIGHT}
     questions = map(_judged, found["questions"])
     summary = found["summary"]
     return Run(
@@ -142,18 +116,20 @@ def _run(found: dict[str, Any], path: Path) -> Run:
         created=_text(found["created"]).replace("T", " "),
         dataset=_text(found["dataset"]["name"]),
         articles=int(found["dataset"]["articles"]),
-        measures=tuple(_measure(name, summary[name]) for name in MAIN_MEASURES if name in summary),
-        # An outcome unknown to this version comes between the wrong and the right ones.
-        questions=tuple(sorted(questions, key=lambda q: order.get(q.outcome, len(WRONG)))),
+        measures={name: _measure(summary[name]) for name in MAIN_MEASURES if name in summary},
+        questions=tuple(sorted(questions, key=lambda question: _place(question.outcome))),
         has_report=find_report(path.parent.parent, f"{path.stem}.html") is not None,
     )
 
 
-def _measure(name: str, found: dict[str, Any]) -> Measure:
-    mean, low, high = (
-        None if found[key] is None else float(found[key]) for key in ("mean", "low", "high")
-    )
-    return Measure(name, mean, low, high, int(found["count"]))
+def _place(outcome: str) -> int:
+    """The wrong ones come first, then one that this version does not know, then the right ones."""
+    return WRONG.index(outcome) if outcome in WRONG else len(WRONG) + (outcome in RIGHT)
+
+
+def _measure(found: dict[str, Any]) -> tuple[float | None, ...]:
+    values = (found[key] for key in ("mean", "low", "high"))
+    return tuple(None if value is None else float(value) for value in values)
 
 
 def _judged(found: dict[str, Any]) -> Judged:
@@ -166,14 +142,16 @@ def _judged(found: dict[str, Any]) -> Judged:
         expected=tuple(map(_text, found["expected"])),
         reference=_text(found["reference"] or ""),
         article_ids=tuple(map(_text, found["article_ids"])),
-        history=tuple(
-            (_text(t["question"]), _text(t["answer"])) for t in found.get("history") or ()
-        ),
+        history=tuple(_pair(turn, "question", "answer") for turn in found.get("history") or ()),
         standalone=_text(found.get("standalone") or ""),
         said=_text(answer["text"]),
         answered=bool(answer["answered"]),
-        quotes=tuple(Quoted(_text(c["title"]), _text(c["quote"])) for c in answer["citations"]),
+        quotes=tuple(_pair(citation, "title", "quote") for citation in answer["citations"]),
     )
+
+
+def _pair(found: dict[str, Any], first: str, second: str) -> tuple[str, str]:
+    return _text(found[first]), _text(found[second])
 
 
 def _text(value: Any) -> str:

@@ -135,7 +135,7 @@ def _hide(candidate: ScoredPassage, question: Question) -> ScoredPassage | None:
     return replace(candidate, passage=shorter)
 
 
-def fit(x: np.ndarray, y: np.ndarray, balanced: bool = False) -> LogisticModel:
+def fit(x: np.ndarray, y: np.ndarray, *, balanced: bool = False) -> LogisticModel:
     """Plain logistic regression on standardised features, folded back to raw ones.
 
     Args:

@@ -108,7 +108,7 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
         at += len(passages)
     store.apply(embedder.fingerprint, put=entries)
     chroma = ChromaFollower(store.embeddings, folder / "chroma")
-    vectors = VectorIndex(store.embeddings, chroma)
+    vectors = VectorIndex(chroma)
     return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
 
 

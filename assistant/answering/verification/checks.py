@@ -1,8 +1,8 @@
-"""An answer against the passages it cites, sentence by sentence: pure functions, after the answer.
+"""Checks each claim of an answer against the passages it cites.
 
 A quotation must stand in a cited passage letter by letter, each figure and name in some spelling,
-and whoever speaks must speak there. Whether the passage says the sentence at all is for an
-`Entailment` to judge; without one, the share of the sentence's words that the passage has decides.
+and the passage must let the same person speak. An `Entailment` judges whether the passage says the
+claim at all; without one, the share of the claim's words that the passage has decides.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.answering.verification.claims import Statement, statements_of
+from assistant.answering.verification.claims import Claim, claims_of
 from assistant.answering.verification.source_passage import CitedPassage, quotations_of
 from assistant.schema import Check, Citation, Verdict
 from assistant.text.abbreviations import mine_abbreviations
@@ -29,11 +29,11 @@ COVERED = 0.5
 """The same for the share of a sentence's words, where there is no `Entailment`; set by hand."""
 
 ELSEWHERE = 0.8
-"""A sentence that its source does not cover, and of whose words another source has this share,
-points to the wrong one; set by hand."""
+"""A claim points to the wrong source if that does not cover it and another source has this share of
+its words; set by hand."""
 
 FRAME = 3
-"""Content words around a quotation that nobody need judge: "Foreign Minister Keller said"."""
+"""Content words around a quotation that need no check: "Foreign Minister Keller said"."""
 
 Sources = Sequence[CitedPassage]
 
@@ -51,7 +51,7 @@ class Entailment(Protocol):
 
 @dataclass(frozen=True)
 class _Finding:
-    """What is wrong with a statement."""
+    """What is wrong with a claim."""
 
     reason: str
     verdict: Verdict = "unsupported"
@@ -66,20 +66,20 @@ _TARGET = re.compile(
 
 @dataclass(frozen=True)
 class _Examined:
-    """A statement, what is wrong with it, and the sources that are to support it."""
+    """A claim, what is wrong with it, and the sources that are to support it."""
 
-    statement: Statement
+    claim: Claim
     findings: tuple[_Finding, ...]
     sources: tuple[CitedPassage, ...] = ()
-    """None where nobody need judge: it stands there word for word, or has failed already."""
+    """Empty if there is nothing to judge: it stands there word for word, or has failed already."""
 
 
 def verify(
     text: str, citations: Sequence[Citation], entails: Entailment | None = None
 ) -> tuple[Check, ...]:
-    """A check for each sentence of an answer that says something, in order.
+    """A check for each claim of an answer, in order.
 
-    Takes time linear in the text, but for what the judge takes. Any text may be given.
+    Apart from the judge, takes time linear in the text. Any text may be given.
 
     Args:
         text: as `Answer.text`: quoted sentences under bylines, or prose with marks.
@@ -94,66 +94,67 @@ def verify(
         known |= mine_abbreviations(f"{citation.title}\n{citation.context}")
     examiner = _Examiner({c.number: CitedPassage(c, known) for c in citations})
     examined = [
-        _Examined(statement, (_LINKED,)) if _TARGET.search(text[statement.start : statement.end])
-        else examiner.examine(statement)
-        for statement in statements_of(text, citations)
-    ]  # fmt: skip
+        _Examined(claim, (_LINKED,))
+        if _TARGET.search(text[claim.start : claim.end])
+        else examiner.examine(claim)
+        for claim in claims_of(text, citations)
+    ]
     weak = _unsupported(examined, entails)
     return tuple(_check(one, reason) for one, reason in zip(examined, weak, strict=True))
 
 
 class _Examiner:
-    """Goes through the statements in order, for "he said" refers to one before."""
+    """Examines the claims in order, because "he said" refers to an earlier one."""
 
     def __init__(self, sources: Mapping[int, CitedPassage]) -> None:
         self._sources = sources
         self._names = {word for source in sources.values() for word in source.names.capitals}
         self._speaker: str | None = None
 
-    def examine(self, statement: Statement) -> _Examined:
-        unknown = [n for n in statement.cited if n not in self._sources]
+    def examine(self, claim: Claim) -> _Examined:
+        unknown = [n for n in claim.cited if n not in self._sources]
         if unknown:
             finding = _Finding(f"there is no source {_marks(unknown)}", fabricated=True)
-            return _Examined(statement, (finding,))
-        cited = [self._sources[n] for n in statement.cited]
+            return _Examined(claim, (finding,))
+        cited = [self._sources[n] for n in claim.cited]
         sources = cited or list(self._sources.values())
-        verbatim = any(source.quotes(statement.text) for source in sources)
-        speakers = attributed_to(statement.text, self._speaker)
+        verbatim = any(source.quotes(claim.text) for source in sources)
+        speakers = attributed_to(claim.text, self._speaker)
         self._speaker = speakers[0] if speakers else self._speaker
-        findings = [] if verbatim else list(self._of_text(statement, sources, speakers[:1]))
-        verbatim = verbatim or _only_quotes(statement.text)
+        findings = [] if verbatim else list(self._of_text(claim, sources, speakers[:1]))
+        verbatim = verbatim or _only_quotes(claim.text)
         if not cited and not any(finding.verdict == "unsupported" for finding in findings):
             findings = [_Finding("no source is named", "weak")]
         judged = () if verbatim or findings else cited
-        return _Examined(statement, tuple(findings), tuple(judged))
+        return _Examined(claim, tuple(findings), tuple(judged))
 
     def _of_text(
-        self, statement: Statement, sources: Sources, speakers: Sequence[str]
+        self, claim: Claim, sources: Sources, speakers: Sequence[str]
     ) -> Iterator[_Finding]:
-        """What is wrong with a statement that does not stand in its sources as it is."""
-        if statement.kind == "quotation":
-            yield self._not_quoted(statement.text, sources, statement.cited)
+        """What is wrong with a claim that is not in its sources word for word."""
+        if claim.kind == "quotation":
+            yield self._not_quoted(claim.text, claim.cited)
             return
-        rest = statement.text
-        quotations = quotations_of(statement.text)
+        rest = claim.text
+        quotations = quotations_of(claim.text)
         for quotation in quotations:
             if any(source.quotes(quotation) for source in sources):
                 rest = rest.replace(quotation, " ")
             else:
-                yield self._not_quoted(quotation, sources, statement.cited)
-        yield from self._missing_figures(rest, sources, statement.cited)
-        yield from self._missing_names(rest, sources, statement.cited)
-        if statement.kind == "prose":
+                yield self._not_quoted(quotation, claim.cited)
+        yield from self._missing_figures(rest, sources, claim.cited)
+        yield from self._missing_names(rest, sources, claim.cited)
+        if claim.kind == "prose":
             for who in speakers:
-                yield from _wrong_speaker(who, statement, quotations, sources)
-            yield from self._elsewhere(statement, sources)
+                yield from _wrong_speaker(who, claim, quotations, sources)
+            yield from self._elsewhere(claim, sources)
 
-    def _not_quoted(self, quotation: str, sources: Sources, cited: Sequence[int]) -> _Finding:
+    def _not_quoted(self, quotation: str, cited: Sequence[int]) -> _Finding:
         where = [n for n, source in self._sources.items() if source.quotes(quotation)]
         if where and cited:
             return _Finding(f"the quotation is in {_marks(where[:1])}, not in {_marks(cited)}")
         short = _shortened(quotation)
-        return _Finding(f"nobody says “{short}” in {_named(cited)}", fabricated=True)
+        return _Finding(f"“{short}” is not said in {_named(cited)}", fabricated=True)
 
     def _missing_figures(
         self, said: str, sources: Sources, cited: Sequence[int]
@@ -169,10 +170,8 @@ class _Examiner:
         self, said: str, sources: Sources, cited: Sequence[int]
     ) -> Iterator[_Finding]:
         for name in names_of(said):
-            missing = [
-                at for at, word in enumerate(name.words)
-                if not any(source.names.has(word) for source in sources)
-            ]  # fmt: skip
+            known = [any(source.names.has(word) for source in sources) for word in name.words]
+            missing = [at for at, found in enumerate(known) if not found]
             first = not name.begins or self._begins_with_name(name)
             certain = [at for at in missing if at or first]
             if certain:
@@ -188,19 +187,19 @@ class _Examiner:
         before_name = len(name.words) > 1 and not ordinary(first)
         return first in self._names or before_name or written[1:] != written[1:].lower()
 
-    def _elsewhere(self, statement: Statement, sources: Sources) -> Iterator[_Finding]:
-        said = stems(statement.text)
-        if not statement.cited or max(source.covers(said) for source in sources) >= COVERED:
+    def _elsewhere(self, claim: Claim, sources: Sources) -> Iterator[_Finding]:
+        said = stems(claim.text)
+        if not claim.cited or max(source.covers(said) for source in sources) >= COVERED:
             return
         best = max(self._sources, key=lambda number: self._sources[number].covers(said))
         if self._sources[best].covers(said) >= ELSEWHERE:
-            yield _Finding(f"this is in {_marks([best])}, not in {_marks(statement.cited)}")
+            yield _Finding(f"this is in {_marks([best])}, not in {_marks(claim.cited)}")
 
 
 def _wrong_speaker(
-    who: str, statement: Statement, quotations: Sequence[str], sources: Sources
+    who: str, claim: Claim, quotations: Sequence[str], sources: Sources
 ) -> Iterator[_Finding]:
-    said = set(stems(statement.text)) - set(stems(who))
+    said = set(stems(claim.text)) - set(stems(who))
     others: list[str] = []
     for source in sources:
         places = source.places(quotations, said)
@@ -209,11 +208,11 @@ def _wrong_speaker(
             return
         others += [name for name in found if name]
     if others:
-        yield _Finding(f"in {_named(statement.cited)}, {others[0]} says so, not {who}")
+        yield _Finding(f"in {_named(claim.cited)}, {others[0]} says so, not {who}")
 
 
 def _only_quotes(sentence: str) -> bool:
-    """Whether a sentence says hardly more than who says what it quotes."""
+    """Whether a sentence adds hardly more to its quotations than who speaks."""
     rest = sentence
     for quotation in quotations_of(sentence):
         rest = rest.replace(quotation, " ")
@@ -229,13 +228,8 @@ def _joined(name: Name, sources: Sources) -> bool:
 
 
 def _unsupported(examined: Sequence[_Examined], entails: Entailment | None) -> list[str | None]:
-    """For each statement why its sources may not say it; None where they do, or nobody need ask."""
-    asked = [
-        (part, source)
-        for one in examined
-        for part in _parts(one)
-        for source in one.sources
-    ]  # fmt: skip
+    """For each claim why its sources may not say it; None if they do, or if it is not judged."""
+    asked = [(part, source) for one in examined for part in _parts(one) for source in one.sources]
     if entails is None:
         scores, enough = [source.covers(stems(part)) for part, source in asked], COVERED
     else:
@@ -246,30 +240,29 @@ def _unsupported(examined: Sequence[_Examined], entails: Entailment | None) -> l
     for one in examined:
         best = [max([next(rest) for _ in one.sources], default=1.0) for _ in _parts(one)]
         weak = max(best[0], min(best[1:], default=0.0)) < enough
-        found.append(f"{_named(one.statement.cited)} may not say this" if weak else None)
+        found.append(f"{_named(one.claim.cited)} may not say this" if weak else None)
     return found
 
 
 def _parts(one: _Examined) -> list[str]:
-    """What is judged: the sentence, and of one that has several sources also each part of it, as
-    "Ann leads the one, Bob the other" stands in neither.
+    """What is judged: the claim, and if it has several sources also each part of it: no source says
+    all of "Ann leads the one, Bob the other".
     """
-    whole = one.statement.text
+    whole = one.claim.text
     if len(one.sources) < 2:
         return [whole]
     return [whole, *(part for part in _PART_END.split(whole) if len(stems(part)) > 1)]
 
 
 def _check(one: _Examined, weak: str | None) -> Check:
-    statement = one.statement
+    claim = one.claim
     findings = one.findings or ((_Finding(weak, "weak"),) if weak else ())
     verdicts = {finding.verdict for finding in findings}
     verdict: Verdict = "unsupported" if "unsupported" in verdicts else "weak"
-    return Check(
-        statement.start, statement.end, verdict if findings else "verified", statement.cited,
-        tuple(dict.fromkeys(finding.reason for finding in findings)),
-        any(finding.fabricated for finding in findings),
-    )  # fmt: skip
+    reasons = tuple(dict.fromkeys(finding.reason for finding in findings))
+    fabricated = any(finding.fabricated for finding in findings)
+    found = verdict if findings else "verified"
+    return Check(claim.start, claim.end, found, claim.cited, reasons, fabricated)
 
 
 def _marks(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The statements of an answer with what each of them cites; Markdown is left behind.
+"""The claims of an answer, each with the sources it cites and without its Markdown.
 
 Two kinds of text are read: the extractive answer, where bylines announce quoted sentences, and
 prose, where ``[1]``, ``[1][2]`` or ``[1, 2]`` follow a sentence.
@@ -27,17 +27,17 @@ _NOTHING_SAID = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST_QUOTATION = 8
-"""Sentences of one quotation that are one statement."""
+"""Most sentences of one quotation that are one claim."""
 
 _FEW_WORDS = 2
-"""Content words of "In short, yes": no statement needs a source that says no more."""
+"""Content words of "In short, yes": what says no more needs no source."""
 
 Kind = Literal["prose", "quotation", "short answer"]
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A sentence of an answer that says something."""
+class Claim:
+    """A sentence of an answer that asserts something."""
 
     start: int
     end: int
@@ -49,9 +49,9 @@ class Statement:
     """quotation: a whole sentence of an article, under its byline."""
 
 
-def statements_of(text: str, citations: Sequence[Citation]) -> list[Statement]:
-    """The statements in order; bylines, headings, refusals and connectives are none."""
-    found: list[Statement] = []
+def claims_of(text: str, citations: Sequence[Citation]) -> list[Claim]:
+    """The claims in order, without bylines, headings, refusals and connectives."""
+    found: list[Claim] = []
     quotations: Set[str] | None = {plain(citation.quote) for citation in citations}
     for number, (start, end) in enumerate(_blocks(text)):
         block = text[start:end]
@@ -60,20 +60,20 @@ def statements_of(text: str, citations: Sequence[Citation]) -> list[Statement]:
             quotations = None
         elif bold and bold["rest"] is None and not MARK.search(block):
             first = citations[0].number if citations and number == 0 else None
-            found += _bold_statement(start, end, _cleaned(bold["bold"]), first)
+            found += _bold_claim(start, end, _cleaned(bold["bold"]), first)
         elif quotations is None or not block.startswith("#"):
-            found += _block_statements(text, (start, end), citations, quotations)
+            found += _block_claims(text, (start, end), citations, quotations)
     if quotations is not None:  # no byline: what is bold above prose may be a heading
         found = [one for one in found if one.kind != "short answer" or _tells(one.text)]
     return [one for one in found if words(one.text)]
 
 
-def _bold_statement(start: int, end: int, said: str, source: int | None) -> Iterator[Statement]:
+def _bold_claim(start: int, end: int, said: str, source: int | None) -> Iterator[Claim]:
     """A line all in bold: the short answer where it is the first, else a sentence or a heading."""
     if source is not None:
-        yield Statement(start, end, said, (source,), "short answer")
+        yield Claim(start, end, said, (source,), "short answer")
     elif said.endswith((".", "!", "?")):
-        yield Statement(start, end, said, (), "prose")
+        yield Claim(start, end, said, (), "prose")
 
 
 def _tells(line: str) -> bool:
@@ -84,11 +84,10 @@ def _tells(line: str) -> bool:
 def _blocks(text: str) -> Iterator[Span]:
     """Paragraphs, list items and headings, without white space around them."""
     ends = [match.start() for match in _BLOCK_END.finditer(text)]
-    for start, end in pairwise([0, *ends, len(text)]):
-        block = text[start:end]
-        kept = block.strip()
+    for low, high in pairwise([0, *ends, len(text)]):
+        block = text[low:high]
+        start, kept = low + len(block) - len(block.lstrip()), block.strip()
         if kept:
-            start += len(block) - len(block.lstrip())
             yield start, start + len(kept)
 
 
@@ -102,10 +101,10 @@ def _is_byline(bold: re.Match[str], citations: Sequence[Citation]) -> bool:
     )
 
 
-def _block_statements(
+def _block_claims(
     text: str, block: Span, citations: Sequence[Citation], quotations: Set[str] | None
-) -> Iterator[Statement]:
-    """The statements of a paragraph; a mark belongs to the sentence that it follows.
+) -> Iterator[Claim]:
+    """The claims of a paragraph; a mark belongs to the sentence that it follows.
 
     Args:
         quotations: the quotes of all citations, plain; None: every block is one.
@@ -116,7 +115,7 @@ def _block_statements(
     first = bullet.end() if bullet else start
     bare = _without(text, first, end, marks)
     if quotations is None or plain(bare) in quotations:
-        yield Statement(start, end, " ".join(bare.split()), _numbers(marks), "quotation")
+        yield Claim(start, end, " ".join(bare.split()), _numbers(marks), "quotation")
         return
     spans = [(first + s, first + e) for s, e in _sentences(bare)]
     ends = [s for s, _ in spans[1:]] + [end] * bool(spans)
@@ -124,7 +123,7 @@ def _block_statements(
         own = [m for m in marks if (low if number else start) <= m.start < following]
         said, cited = _cleaned(bare[low - first : high - first]), _numbers(own)
         if cited or not _needs_no_source(said):
-            yield Statement(low, max([high, *(m.end for m in own)]), said, cited, "prose")
+            yield Claim(low, max([high, *(m.end for m in own)]), said, cited, "prose")
 
 
 def _numbers(marks: Sequence[Mark]) -> tuple[int, ...]:
@@ -132,7 +131,7 @@ def _numbers(marks: Sequence[Mark]) -> tuple[int, ...]:
 
 
 def _of_a_source(text: str, mark: Mark, citations: Sequence[Citation]) -> bool:
-    """Whether a mark that points nowhere stands, with what is before it, in a cited passage."""
+    """Whether a mark that names no source was copied from a cited passage with the text before."""
     if set(mark.numbers) & {citation.number for citation in citations}:
         return False
     written = text[max(mark.start - 12, 0) : mark.end]
@@ -154,7 +153,7 @@ def _cleaned(text: str) -> str:
 
 
 def _sentences(bare: str) -> list[Span]:
-    """The sentences; those of one quotation are one, what has no letter joins the one before."""
+    """The sentences; a quotation is one sentence, text without a letter joins the one before."""
     found: list[Span] = []
     spans = split_sentences(bare)
     at = 0
@@ -180,26 +179,24 @@ def _is_open(text: str) -> bool:
 
 
 def _needs_no_source(said: str) -> bool:
-    """Whether a sentence says only that nothing is said, or leads over to another."""
+    """Whether a sentence only says that the sources are silent, or leads over to another."""
     if any(c.isdigit() or c in '“"«' for c in said):
         return False
     return bool(said.endswith(":") or len(stems(said)) <= _FEW_WORDS or _NOTHING_SAID.search(said))
 
 
-def without_fabrications(
-    text: str, checks: Sequence[Check]
-) -> tuple[str, tuple[Check, ...], int]:  # fmt: skip
-    """The answer without its fabricated sentences, its other checks, and how many were removed.
+def without_fabrications(text: str, checks: Sequence[Check]) -> tuple[str, tuple[Check, ...], int]:
+    """The answer without its fabricated claims, the other checks, and how many claims were removed.
 
-    Bullets, blank lines and bylines that are left with no sentence go, too; the checks' offsets are
-    those of the new text.
+    Bullets, blank lines and bylines that are left without a claim are removed, too; the offsets of
+    the checks are those of the new text.
     """
     removed = [check for check in checks if check.fabricated]
     if not removed:
         return text, tuple(checks), 0
     kept = [check for check in checks if not check.fabricated]
     new, shifted = "", []
-    for start, end, before in _standing(text, removed, kept):
+    for start, end, before in _kept_blocks(text, removed, kept):
         new += before if new else ""
         for low, high in _pieces(text, start, end, removed):
             own = [check for check in kept if low <= check.start and check.end <= high]
@@ -210,10 +207,10 @@ def without_fabrications(
     return new, tuple(shifted), len(removed)
 
 
-def _standing(
+def _kept_blocks(
     text: str, removed: Sequence[Check], kept: Sequence[Check]
-) -> list[tuple[int, int, str]]:  # fmt: skip
-    """The blocks that stay when sentences go, each with the white space before it."""
+) -> list[tuple[int, int, str]]:
+    """The blocks that are left without the removed claims, each with the white space before it."""
     found: list[tuple[int, int, str, bool]] = []
     last = 0
     for start, end in _blocks(text):
@@ -231,7 +228,7 @@ def _standing(
 
 
 def _pieces(text: str, start: int, end: int, removed: Sequence[Check]) -> Iterator[Span]:
-    """What stays of a block."""
+    """The parts of a block that are kept."""
     at = start
     for check in removed:
         if start <= check.start < end:

@@ -5,6 +5,7 @@ to tell true from false, so its scores are weighed with the sentence's words, na
 """
 
 from collections.abc import Sequence, Set
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,16 @@ from assistant.text.sentences import split_sentences
 from assistant.text.tokens import stems
 
 ENTAILMENT_FEATURES = (
-    "relevance", "words in one sentence", "pairs of words", "missing figures", "missing names",
-)  # fmt: skip
+    "relevance",
+    "words in one sentence",
+    "pairs of words",
+    "missing figures",
+    "missing names",
+)
 """A logit of the cross-encoder, two shares of the sentence's content words, two counts. The logits
-of evidence and of the short answer add nothing to it, nor does a negation in one of the two only.
-The share of words in the whole passage was left out: it gains 0.012 of AUROC on sentences made of
-one sentence of the passage, with a negative weight, which harms those made of two."""
+of evidence and of the short answer add nothing, and neither does a negation in only one of the two.
+The share of words in the whole passage was left out: it gains 0.012 of AUROC on claims made of one
+sentence of the passage, with a negative weight, which harms those made of two."""
 
 LEXICAL = slice(1, None)
 """The features that need no model."""
@@ -32,13 +37,13 @@ ENTAILMENT_MODEL = LogisticModel(-0.553, (0.218, 2.189, 1.548, -1.256, -0.920))
 
 
 class ReaderEntailment:
-    """Judges with the weights that the reader has: an `Entailment` without a further model."""
+    """Judges with the reader's weights: an `Entailment` without a further model."""
 
     def __init__(self, model: CrossEncoder) -> None:
         self._model = model
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """See `assistant.answering.verification.checks.Entailment`.
+        """For each sentence and passage the probability that the passage supports the sentence.
 
         Raises:
             ModelError: the weights are missing or broken.
@@ -79,4 +84,4 @@ def _share(said: Sequence[object], there: Set[object]) -> float:
 def _neighbours(sentence: str) -> set[tuple[str, str]]:
     """Content words of a sentence that follow one another, as stems."""
     found = stems(sentence)
-    return set(zip(found, found[1:], strict=False))
+    return set(pairwise(found))

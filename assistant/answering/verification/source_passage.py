@@ -1,4 +1,4 @@
-"""A cited passage as the sentences of an answer are compared with it."""
+"""A cited passage, prepared for the checks of the claims that cite it."""
 
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -34,7 +34,7 @@ def quotations_of(sentence: str) -> list[str]:
 
 @dataclass(frozen=True)
 class CitedPassage:
-    """A citation as sentences are compared with it; each part is made when it is first needed."""
+    """A citation with what the checks need of it; each part is made at its first use."""
 
     citation: Citation
     abbreviations: Mapping[str, str]
@@ -81,9 +81,7 @@ class CitedPassage:
         return any(_in_order([uncut], text) or _in_order(pieces, text) for text in self.plain)
 
     def says_itself(self, who: str) -> bool:
-        """Whether it is the outlet that speaks, or whom the title names and the passage does not
-        let speak.
-        """
+        """Whether the speaker is the outlet, or is named in the title and never in the passage."""
         speaks = any(same_speaker(who, name) for own in self.spoken.speakers for name in own)
         title = "" if speaks else self.citation.title
         return set(words(who)) <= {*words(self.citation.source or ""), *words(title)}
@@ -93,7 +91,7 @@ class CitedPassage:
         return sum(stem in self.stems for stem in said) / len(said) if said else 1.0
 
     def places(self, quotations: Sequence[str], said: Set[str]) -> list[int]:
-        """Its sentences that hold the quotations, or else those most like the words."""
+        """Its sentences that hold the quotations; without any, those that share most words."""
         pieces = [piece for quotation in quotations for piece in _pieces(quotation) if piece]
         held = [
             at
@@ -104,12 +102,12 @@ class CitedPassage:
 
 
 def _pieces(quotation: str) -> list[str]:
-    """What stands between the cuts; empty at an end that is cut."""
+    """The text between the cuts; empty at an end that is cut."""
     return [plain(piece).strip(_EDGES) for piece in _CUT.split(quotation)]
 
 
 def _in_order(pieces: Sequence[str], text: str) -> bool:
-    """Whether the pieces stand one after the other; no end but a cut one lies within a word."""
+    """Whether the pieces follow one another; only an end that is cut may lie within a word."""
     at = 0
     for number, piece in enumerate(pieces):
         while piece:

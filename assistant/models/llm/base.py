@@ -1,14 +1,4 @@
-"""What the program needs of a language model, and an answer as it is written.
-
-    model = language_model(settings)
-    with Completion(model, messages) as completion:
-        for words in completion:
-            print(words, end="")
-    completion.usage
-
-Any object with what `LanguageModel` has is a model; those of llama-index become one as
-``LlamaIndexModel(llm)``, those of the settings by ``language_model(settings)``.
-"""
+"""What the program needs of a language model, and an answer as it is written."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,44 +9,45 @@ from assistant.errors import LanguageModelError
 from assistant.models.llm.errors import SAID_NOTHING
 
 CHARACTERS_PER_TOKEN = 3.5
-"""Of Latin script. OpenAI's rule of thumb for English is 4; the bundled articles have 4.66 with the
+"""In ASCII. OpenAI's rule of thumb for English is 4; the bundled articles have 4.66 with the
 tokenizer cl100k, German 4.0, and older tokenizers are coarser."""
 
 BYTES_PER_TOKEN = 2.0
-"""Of all other scripts, in UTF-8. With cl100k Russian has 3.9, Arabic 2.7, Chinese 2.0."""
+"""In UTF-8, of all other characters. With cl100k Russian has 3.9, Arabic 2.7, Chinese 2.0."""
 
 MESSAGE_TOKENS = 8
 """What a message takes besides its text: for its role and its delimiters."""
-
-Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True)
 class Message:
     """One message of the conversation with a language model."""
 
-    role: Role
+    role: Literal["system", "user", "assistant"]
     text: str
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What an answer took."""
+    """The tokens that an answer took."""
 
     prompt_tokens: int
     answer_tokens: int
     counted: bool = False
-    """By the service; else estimated from the texts."""
+    """By the service; otherwise they are estimated from the texts."""
     truncated: bool = False
     """The answer ends where the service's limit was reached, not where the model ended it."""
 
 
 class LanguageModel(Protocol):
-    """What the program needs of a language model; tests and users may bring their own."""
+    """What the program needs of a language model; tests and users may bring their own.
+
+    One of llama-index becomes such a model as ``LlamaIndexModel(llm)``.
+    """
 
     @property
     def name(self) -> str:
-        """As people know it."""
+        """The name by which people know it."""
 
     def stream(self, messages: Sequence[Message]) -> Iterator[str]:
         """The answer in pieces, as it is written; "" while there is nothing new.
@@ -77,7 +68,7 @@ class Completion(Iterator[str]):
 
     def __init__(self, model: LanguageModel, messages: Sequence[Message]) -> None:
         self.text = ""
-        """All so far."""
+        """What has been written so far."""
         self._model = model
         self._messages = messages
         self._stream = model.stream(messages)
@@ -109,22 +100,17 @@ class Completion(Iterator[str]):
 
     @property
     def usage(self) -> Usage:
-        """What it took: an estimate until the service says so, which it does at the end."""
-        return self._usage or estimated(self._messages, self.text)
-
-
-def estimated(messages: Sequence[Message], text: str, *, truncated: bool = False) -> Usage:
-    """What an answer took, estimated from the texts."""
-    return Usage(size(messages), tokens(text), truncated=truncated)
+        """An estimate, until the service reports the tokens at the end of the answer."""
+        return self._usage or Usage(size(self._messages), tokens(self.text))
 
 
 def size(messages: Sequence[Message]) -> int:
-    """About how many tokens the messages take: for English a third too many."""
+    """About how many tokens the messages take; for English a third more than they do."""
     return sum(tokens(message.text) + MESSAGE_TOKENS for message in messages)
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text takes; no tokenizer is loaded, for each model has its own."""
+    """About how many tokens a text takes; no tokenizer is loaded, since each model has its own."""
     latin = len(text.encode("ascii", "ignore"))
     others = len(text.encode("utf-8", "replace")) - latin
     return math.ceil(latin / CHARACTERS_PER_TOKEN + others / BYTES_PER_TOKEN)

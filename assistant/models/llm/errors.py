@@ -1,7 +1,7 @@
 """What went wrong at the service of a language model, in words for people.
 
-Errors are recognised by status codes and by the types of their causes, because wordings change. No
-client is imported for that. No text of a client's error leaves this module with the key in it.
+Errors are recognised by status codes and by the classes of their causes, because wordings change;
+no client is imported for that. No client's error text leaves this module with the key in it.
 """
 
 import json
@@ -22,7 +22,7 @@ from assistant.errors import LanguageModelError
 PAUSE = 0.3
 LONGEST_PAUSE = 5.0
 """Seconds before a service that was busy or lost the connection is asked once more: by default, and
-the most that it may ask for. Whether to wait longer, the person decides."""
+the most that it may ask for. A person decides whether to wait longer."""
 
 LONGEST_MESSAGE = 200
 """Characters of a service's own words that are passed on."""
@@ -42,10 +42,16 @@ ENDLESS = "does not stop writing", "take another model"
 BROKEN_OFF = "the connection broke in mid-answer", _RETRY
 """Problems and remedies of answers that came without an error."""
 
-_TOO_LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "request_too_large"}
-_NO_CREDIT_CODES = {"insufficient_quota", "billing_error"}
-
 _TRANSIENT = {429, 500, 502, 503, 504, 529}
+
+_MEANT = {
+    "context_length_exceeded": 413,
+    "exceed_context_size_error": 413,
+    "request_too_large": 413,
+    "insufficient_quota": 402,
+    "billing_error": 402,
+}
+"""The status that says what a code means: services send these with 400, 429 or 500."""
 
 _STATUS_OF_TYPE = {"rate_limit_error": 429, "api_error": 500, "overloaded_error": 529}
 """Statuses of errors that Anthropic reports in the middle of an answer."""
@@ -62,7 +68,7 @@ class Service:
     patience: float = 60.0
     """Seconds to wait for the next words before it counts as failed."""
     secret: str = field(default="", repr=False)
-    """The key itself; taken out of what the service says."""
+    """The key itself; removed from what the service says."""
     obtain: str = "set llm_model to a model that the service has, and check llm_url"
     """What to do when it has no such model."""
 
@@ -98,7 +104,7 @@ def pause_after(error: Exception) -> float | None:
     status = status_of(error)
     if status is None:
         return PAUSE if _cause(error) == "lost" else None
-    if status not in _TRANSIENT or _codes(error) & _NO_CREDIT_CODES:
+    if status not in _TRANSIENT or _meaning(error, status) == 402:
         return None
     asked = _retry_after(error)
     pause = PAUSE if asked is None else asked
@@ -111,6 +117,13 @@ def status_of(error: Exception) -> int | None:
     found = [getattr(cause, "status_code", None) for cause in _causes(error)]
     found += [body.get("code"), _STATUS_OF_TYPE.get(str(body.get("type")))]
     return next((n for n in found if isinstance(n, int) and 300 <= n < 600), None)
+
+
+def _meaning(error: Exception, status: int) -> int:
+    """The status that says what the service's code means; its own where there is no such code."""
+    body = body_of(error)
+    codes = str(body.get("code")), str(body.get("type"))
+    return next((_MEANT[code] for code in codes if code in _MEANT), status)
 
 
 def body_of(error: Exception) -> Mapping[str, Any]:
@@ -128,17 +141,16 @@ def body_of(error: Exception) -> Mapping[str, Any]:
 
 def _with_status(error: Exception, status: int, service: Service) -> tuple[str, str]:
     """Problem and remedy when the service answered with an error."""
-    codes, says = _codes(error), _says(error, service)
-    if status == 413 or codes & _TOO_LONG_CODES:
-        return "the question and its passages are too long for it", _SET_CONTEXT
-    if status == 402 or codes & _NO_CREDIT_CODES:
-        return "its service has no credit left", "add credit there, or set llm to another service"
+    status, says, seconds = _meaning(error, status), _says(error, service), _retry_after(error)
+    later = None if seconds is None else f"try again in {math.ceil(seconds)} seconds"
     known = {
         401: ("its service does not accept the key", f"put a valid one into {service.key}"),
+        402: ("its service has no credit left", "add credit there, or set llm to another service"),
         403: ("its service does not allow this with the key", f"check what {service.key} may use"),
         404: (f"is not there{says}", service.obtain),
         408: ("its service took too long", _RETRY),
-        429: (f"its service is asked too often{says}", f"try again {_when(error)}"),
+        413: ("the question and its passages are too long for it", _SET_CONTEXT),
+        429: (f"its service is asked too often{says}", later or "try again in a minute"),
         504: ("its service took too long", _RETRY),
     }
     if status in known:
@@ -147,8 +159,7 @@ def _with_status(error: Exception, status: int, service: Service) -> tuple[str, 
         return f"its service has moved ({status})", "set llm_url to its new address"
     if status < 500:
         return f"its service refuses the request ({status}){says}", _CHECK
-    remedy = _RETRY if _retry_after(error) is None else f"try again {_when(error)}"
-    return f"its service failed ({status}){says}", remedy
+    return f"its service failed ({status}){says}", later or _RETRY
 
 
 def _without_status(error: Exception, service: Service, *, begun: bool) -> tuple[str, str]:
@@ -172,43 +183,36 @@ def _without_status(error: Exception, service: Service, *, begun: bool) -> tuple
     return f"its service cannot be understood ({type(error).__name__})", _WRONG_KIND
 
 
-_CAUSES: tuple[tuple[str, type[BaseException]], ...] = (
-    ("timeout", TimeoutError),
-    ("refused", ConnectionRefusedError),
-    ("unknown", socket.gaierror),
-    ("distrusted", ssl.SSLCertVerificationError),
-    ("lost", ssl.SSLEOFError),
-    ("insecure", ssl.SSLError),
-    ("lost", OSError),  # last, for those above are subclasses of it
-    ("garbled", json.JSONDecodeError),
-)
+_BROKEN: dict[type | str, str] = {
+    TimeoutError: "timeout",
+    ConnectionRefusedError: "refused",
+    socket.gaierror: "unknown",
+    ssl.SSLCertVerificationError: "distrusted",
+    ssl.SSLEOFError: "lost",
+    ssl.SSLError: "insecure",
+    OSError: "lost",  # after its subclasses
+    json.JSONDecodeError: "garbled",
+    # The clients use two HTTP libraries, which name these errors alike.
+    "TimeoutException": "timeout",
+    "RemoteProtocolError": "lost",
+    "NetworkError": "lost",
+}
+"""What broke, by the class of the error or of one of its causes; the first entry decides."""
 
 
 def _cause(error: Exception) -> str | None:
     """What broke; None when that cannot be told."""
-    causes = _causes(error)
-    for name, kind in _CAUSES:
-        if any(isinstance(cause, kind) for cause in causes):
-            return name
-    # The clients use two HTTP libraries, which name these errors alike.
-    names = {base.__name__ for cause in causes for base in type(cause).__mro__}
-    if "TimeoutException" in names:
-        return "timeout"
-    return "lost" if names & {"RemoteProtocolError", "NetworkError"} else None
+    classes = {base for cause in _causes(error) for base in type(cause).__mro__}
+    known = classes | {base.__name__ for base in classes}
+    return next((broken for kind, broken in _BROKEN.items() if kind in known), None)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in found:
+    """The error, what caused it, and so on."""
+    found = [error]
+    while (cause := found[-1].__cause__ or found[-1].__context__) and cause not in found:
         found.append(cause)
-        cause = cause.__cause__ or cause.__context__
     return found
-
-
-def _codes(error: Exception) -> set[str]:
-    body = body_of(error)
-    return {str(body.get("code")), str(body.get("type"))}
 
 
 _KEY = re.compile(r"\b(?:sk|pk|api|key)[-_][\w*.-]{8,}|\bBearer\s+\S+", re.IGNORECASE)
@@ -230,23 +234,11 @@ def _says(error: Exception, service: Service) -> str:
 
 def _retry_after(error: Exception) -> float | None:
     """Seconds to wait, as the service's header Retry-After says; None without one."""
-    for cause in _causes(error):
-        header = getattr(getattr(cause, "response", None), "headers", {}).get("retry-after")
-        if header:
-            return _seconds(header)
-    return None
-
-
-def _seconds(header: str) -> float | None:
-    try:
+    headers = (getattr(getattr(cause, "response", None), "headers", {}) for cause in _causes(error))
+    header = next(filter(None, (one.get("retry-after") for one in headers)), "")
+    with suppress(ValueError):
         seconds = float(header)
-    except ValueError:
-        with suppress(ValueError):
-            return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _when(error: Exception) -> str:
-    seconds = _retry_after(error)
-    return "in a minute" if seconds is None else f"in {math.ceil(seconds)} seconds"
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    with suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    return None

@@ -12,7 +12,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from assistant.models.llm import errors
-from assistant.models.llm.base import Message, Usage, estimated
+from assistant.models.llm.base import Message, Usage, size, tokens
 from assistant.models.llm.errors import Service, failure
 from assistant.models.llm.streaming import StreamReader
 
@@ -39,16 +39,14 @@ class LlamaIndexModel:
         key = getattr(llm, "api_key", None)
         secret = key if isinstance(key, str) else ""
         self._service = Service(llm.metadata.model_name, patience=patience, secret=secret)
-        self._options: Mapping[str, Any] = {}
         self._llm = llm
 
     @property
     def name(self) -> str:
-        """As its service calls it."""
         return self._service.model
 
     def load(self) -> "LLM":
-        """Imports and makes the client, about 2 seconds, so that the first answer need not.
+        """The client; to import and make it takes about 2 seconds, at the first call.
 
         Raises:
             ModelError: it cannot be imported, or does not know the model.
@@ -56,10 +54,10 @@ class LlamaIndexModel:
         return self._llm
 
     def stream(self, messages: Sequence[Message]) -> Generator[str, None, Usage]:
-        """The answer in pieces; "" after each `HEARTBEAT` without one.
+        """As `LanguageModel.stream` says; gives "" after each `HEARTBEAT` without new words.
 
         Raises:
-            ModelError: the client cannot be imported, or does not know the model.
+            ModelError: as `load`.
             LanguageModelError: the service failed.
         """
         reader = StreamReader(partial(self._chunks, self.load(), messages))
@@ -73,9 +71,9 @@ class LlamaIndexModel:
         finally:
             reader.stop()
         received.check(self._service)
-        if received.counts:
-            return Usage(*received.counts, counted=True, truncated=received.truncated)
-        return estimated(messages, received.text, truncated=received.truncated)
+        counts = received.counts or (size(messages), tokens(received.text))
+        counted = received.counts is not None
+        return Usage(*counts, counted=counted, truncated=received.truncated)
 
     def _next(
         self, reader: "StreamReader[_Chunk]", received: "_Received"
@@ -93,7 +91,7 @@ class LlamaIndexModel:
                     continue
                 item = TimeoutError()
             if isinstance(item, Exception):
-                # Neither from it nor while it is handled: as cause or context it may hold the key.
+                # Not raised from it nor in its handler: as cause or context it may hold the key.
                 raise failure(item, self._service, begun=bool(received.shown))
             if item is None or item.words or item.thinks:
                 return item
@@ -102,7 +100,7 @@ class LlamaIndexModel:
     def _chunks(
         self, llm: "LLM", messages: Sequence[Message], stopped: Event
     ) -> Iterator["_Chunk"]:
-        """What the service sends; asked once more when it fails at the start but may recover."""
+        """What the service sends; asked once more if it fails at the start but may recover."""
         from llama_index.core.llms import ChatMessage, MessageRole
 
         sent = [ChatMessage(role=MessageRole(m.role), content=m.text) for m in messages]
@@ -110,47 +108,30 @@ class LlamaIndexModel:
         while True:
             begun = False
             try:
-                for response in llm.stream_chat(sent, **self._options):
+                for response in llm.stream_chat(sent):
                     begun = True
                     yield _Chunk.of(response)
                 return
             except Exception as error:  # the clients' errors share no base
                 if begun:
                     raise
-                if self._without_refused_option(llm, error):
+                if _without_refused_option(llm, error):
                     continue
                 pause = errors.pause_after(error) if again else None
                 if pause is None or stopped.wait(pause):
                     raise
                 again = False
 
-    def _without_refused_option(self, llm: "LLM", error: Exception) -> bool:
-        """Whether an option that can be left out was refused; from now on it is left out."""
-        if errors.status_of(error) not in (400, 422):
-            return False
-        if "stream_options" in self._options and "stream_options" in str(error):
-            self._options = {}
-            return True
-        warm = getattr(llm, "temperature", 1.0) != 1.0  # the one that models without any take
-        if warm and errors.body_of(error).get("param") == "temperature":
-            llm.temperature = 1.0  # type: ignore[attr-defined]
-            return True
-        return False
-
 
 class ConfiguredModel(LlamaIndexModel):
     """A model whose client is made when it is first needed.
 
     Args:
-        options: of each request.
         make: imports and makes the client.
     """
 
-    def __init__(
-        self, service: Service, options: Mapping[str, Any], make: Callable[[], "LLM"]
-    ) -> None:
+    def __init__(self, service: Service, make: Callable[[], "LLM"]) -> None:
         self._service = service
-        self._options = options
         self._make = make
         self._made: LLM | None = None
         self._lock = Lock()
@@ -160,6 +141,21 @@ class ConfiguredModel(LlamaIndexModel):
             if self._made is None:
                 self._made = self._make()
             return self._made
+
+
+def _without_refused_option(llm: "LLM", error: Exception) -> bool:
+    """Whether an option that can be left out was refused; from now on it is left out."""
+    if errors.status_of(error) not in (400, 422):
+        return False
+    options = getattr(llm, "additional_kwargs", {})
+    if "stream_options" in options and "stream_options" in str(error):
+        del options["stream_options"]
+        return True
+    warm = getattr(llm, "temperature", 1.0) != 1.0  # 1.0 is accepted by models that have none, too
+    if warm and errors.body_of(error).get("param") == "temperature":
+        llm.temperature = 1.0  # type: ignore[attr-defined]
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -177,12 +173,12 @@ class _Chunk:
 
     @classmethod
     def of(cls, response: "ChatResponse") -> "_Chunk":
-        """Of any client: each keeps usage and reason in another place."""
+        """From any client: each keeps usage and reason in another place."""
         raw = response.raw if isinstance(response.raw, Mapping) else {}
         choices = getattr(response.raw, "choices", None)
         extra, more = response.additional_kwargs, response.message.additional_kwargs
         reasons = [choice.finish_reason for choice in choices or ()]
-        reasons += [raw.get("done_reason") or raw.get("done"), more.get("stop_reason")]
+        reasons += [raw.get("done_reason"), raw.get("done"), more.get("stop_reason")]
         counts = [_counts(place) for place in (extra, raw.get("usage"), more.get("usage"))]
         return cls(
             words=response.delta or "",
@@ -238,8 +234,7 @@ class _Received:
         if self.reason in ("content_filter", "refusal"):
             raise service.error(*errors.WITHHELD)
         if not self.shown.strip():
-            what = errors.ONLY_THOUGHT if self.truncated else errors.SAID_NOTHING
-            raise service.error(*what)
+            raise service.error(*(errors.ONLY_THOUGHT if self.truncated else errors.SAID_NOTHING))
 
 
 def _without_thoughts(text: str) -> str:

@@ -2,11 +2,11 @@
 
 Articles are untrusted text, and a model cannot tell them from its instructions by itself. So their
 text stands only in a user message, one line a field, between tags that carry a hash of all of it;
-and `neutral` takes out what a model's own format is made of.
+and `neutral` removes what a model's own format is made of.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from assistant.models.llm.base import Message, size
@@ -14,7 +14,7 @@ from assistant.schema import Citation
 from assistant.text.citation_marks import disarmed
 
 CANNOT_ANSWER = "The passages do not answer this question."
-"""The refusal that the model is told to write, letter by letter; `declines` recognises it."""
+"""The refusal that the model is told to write verbatim; `declines` recognises it."""
 
 ANSWER = f"""\
 You answer questions from news passages, for people who check every word.
@@ -59,7 +59,7 @@ what was left out, from the conversation alone.
 """
 
 REPLY_TOKENS = 1024
-"""Of the context window, kept free for the answer: four sentences take about 150."""
+"""Tokens of the context window that are kept free for the answer; four sentences take about 150."""
 
 LONGEST_QUESTION = 2_000
 LONGEST_FIELD = 300
@@ -68,10 +68,7 @@ LONGEST_TURN = 400
 """Characters: of a question, a title or an outlet, a passage, and each side of an earlier turn."""
 
 TURNS = 4
-"""Most earlier turns with which a follow-up is rewritten."""
-
-
-# ---- messages -----------------------------------------------------------------------------------
+"""Most earlier turns that are given with a follow-up."""
 
 
 def answer(
@@ -101,10 +98,10 @@ def standalone(question: str, turns: Sequence[tuple[str, str]]) -> tuple[Message
     Args:
         turns: earlier questions with their answers, oldest first; the last ones are used, cut.
     """
-    talk: list[tuple[str, str]] = []
-    for asked, answered in turns[-TURNS:]:
-        talk.append(("Question", _cut(asked, LONGEST_TURN)))
-        talk.append(("Answer", _cut(answered, LONGEST_TURN)))
+    talk = "\n".join(
+        f"Question: {_cut(asked, LONGEST_TURN)}\nAnswer: {_cut(answered, LONGEST_TURN)}"
+        for asked, answered in turns[-TURNS:]
+    )
     rewrite = f"Question to rewrite: {_cut(question, LONGEST_QUESTION)}"
     text = "\n\n".join([*_tagged("conversation", [("", talk)]), rewrite])
     return Message("system", STANDALONE), Message("user", text)
@@ -129,9 +126,9 @@ def fitted(
 
 
 def declines(text: str) -> bool:
-    """Whether an answer says that the passages do not answer, and nothing else."""
+    """Whether an answer says only that the passages do not answer."""
     said = re.sub(r"\[[^\]]*\]", "", text)
-    return _words(said) == _words(CANNOT_ANSWER)
+    return re.findall(r"\w+", said.lower()) == re.findall(r"\w+", CANNOT_ANSWER.lower())
 
 
 def transcript(messages: Sequence[Message]) -> str:
@@ -139,33 +136,23 @@ def transcript(messages: Sequence[Message]) -> str:
     return "\n\n".join(f"{message.role}:\n{message.text}" for message in messages)
 
 
-def _fields(source: Citation) -> list[tuple[str, str]]:
-    return [
-        ("Title", _cut(source.title, LONGEST_FIELD)),
-        ("Source", _cut(source.source or "unknown", LONGEST_FIELD)),
-        ("Date", _cut(source.published or "unknown", LONGEST_FIELD)),
-        ("Text", _cut(source.context, LONGEST_PASSAGE)),
-    ]
+def _fields(source: Citation) -> str:
+    return (
+        f"Title: {_cut(source.title, LONGEST_FIELD)}\n"
+        f"Source: {_cut(source.source or 'unknown', LONGEST_FIELD)}\n"
+        f"Date: {_cut(source.published or 'unknown', LONGEST_FIELD)}\n"
+        f"Text: {_cut(source.context, LONGEST_PASSAGE)}"
+    )
 
 
-def _tagged(kind: str, blocks: Sequence[tuple[str, list[tuple[str, str]]]]) -> list[str]:
-    """Blocks of data between tags that nothing in the data can imitate.
+def _tagged(kind: str, blocks: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Blocks of data, given as label and body, between tags that nothing in the data can imitate.
 
     Data has no angle brackets; and a tag holds a hash of all blocks of the message.
     """
-    bodies = ["\n".join(f"{name}: {value}" for name, value in fields) for _, fields in blocks]
-    tag = f"{kind}-{_hash(bodies)}"
-    return [
-        f"<{tag}{label}>\n{body}\n</{tag}>" for (label, _), body in zip(blocks, bodies, strict=True)
-    ]
-
-
-def _hash(bodies: Iterable[str]) -> str:
-    return blake2b("\x1f".join(bodies).encode(), digest_size=6).hexdigest()
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    bodies = "\x1f".join(body for _, body in blocks)
+    tag = f"{kind}-{blake2b(bodies.encode(), digest_size=6).hexdigest()}"
+    return (f"<{tag}{label}>\n{body}\n</{tag}>" for label, body in blocks)
 
 
 # ---- untrusted text -----------------------------------------------------------------------------
@@ -197,17 +184,17 @@ _ANGLES = str.maketrans("<>＜＞", "‹›‹›")
 
 
 def neutral(text: str) -> str:
-    """Untrusted text on one line, without what instructs a model or passes for our own marks.
+    """Untrusted text on one line, without what instructs a model or could pass for our own marks.
 
     Characters are replaced by similar ones, not removed, so that the text reads as before and can
     be quoted; a quotation of such a place differs from the article by these characters.
 
     - Angle brackets become ‹ and ›: they make the tokens of chat templates (``<|im_start|>``,
       ``<<SYS>>``, ``</s>``, ``<start_of_turn>``), HTML, its comments, and our delimiters.
-    - ``[3]`` becomes (3), or it would be taken for a citation; ``[INST]`` becomes (INST).
+    - ``[3]`` becomes (3), so that it is not taken for a citation; ``[INST]`` becomes (INST).
     - ``### System:`` at the start of a line becomes (System); line breaks become spaces, so that
       nothing in it stands where a line, a field or a message begins.
-    - ``](`` is separated, so that a copied link or image is none.
+    - ``](`` is separated, so that a copied link or image no longer works as one.
     - Invisible characters are removed.
     """
     seen = _JOINER.sub("", _UNSEEN.sub("", text.encode("utf-8", "replace").decode()))
@@ -217,6 +204,6 @@ def neutral(text: str) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    # Twice as much is read, for neutral text may be shorter; but a huge text is not read whole.
+    # Twice as much is read, because neutral text may be shorter; a huge text is not read whole.
     line = neutral(text[: 2 * most])
     return line if len(line) <= most and len(text) <= 2 * most else f"{line[:most].rstrip()} …"

@@ -1,9 +1,9 @@
 """The language model services of the settings: their clients, keys and addresses."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ from assistant.errors import ModelError, SettingsError
 from assistant.models.llm.errors import Service
 from assistant.models.llm.llama_index import ConfiguredModel, LlamaIndexModel
 from assistant.models.llm.prompts import REPLY_TOKENS
-from assistant.models.llm.streaming import http_client, interruptible
+from assistant.models.llm.streaming import interruptible
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 def _openai_arguments(service: Service, context: int) -> dict[str, Any]:
     return {
+        "additional_kwargs": {"stream_options": {"include_usage": True}},
         "api_base": service.url,
         "api_key": service.secret or "none",
         "context_window": context,
-        "http_client": http_client(service.patience),
+        "http_client": import_module("openai").DefaultHttpxClient(
+            timeout=service.patience, **interruptible()
+        ),
         "is_chat_model": True,
         "max_retries": 0,
         "timeout": service.patience,
@@ -57,7 +60,7 @@ def _anthropic_arguments(service: Service, _context: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of service: its client at llama-index, its key, its usual address."""
+    """A kind of service: its client in llama-index, its key, its usual address."""
 
     module: str
     client: str
@@ -67,18 +70,12 @@ class _Kind:
     """The environment variable of its key."""
     needs_key: bool = False
     url: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Of each request."""
 
 
-# OpenAI's own class refuses every model that came after it; this one takes any, and knows which
-# of OpenAI's models have no temperature all the same.
+# OpenAI's own class refuses every model newer than itself; this one takes any, and also knows which
+# of OpenAI's models have no temperature.
 _OPENAI_LIKE = _Kind(
-    "llama_index.llms.openai_like",
-    "OpenAILike",
-    _openai_arguments,
-    "ASSISTANT_LLM_KEY",
-    options={"stream_options": {"include_usage": True}},
+    "llama_index.llms.openai_like", "OpenAILike", _openai_arguments, "ASSISTANT_LLM_KEY"
 )
 _KINDS = {
     "openai-like": _OPENAI_LIKE,
@@ -104,7 +101,7 @@ _KINDS = {
 
 
 def language_model(settings: Settings) -> LlamaIndexModel | None:
-    """The language model that the settings name; None for none. Cheap: it is made when first used.
+    """The language model that the settings name, or None; its client is made at the first use.
 
     Its key comes from the environment and goes to the service's address only.
 
@@ -117,31 +114,30 @@ def language_model(settings: Settings) -> LlamaIndexModel | None:
     kind = _KINDS[settings.llm]
     if not settings.llm_model:
         raise SettingsError("llm_model", "is not set", f"name the model that {settings.llm} has")
-    url = _address(settings.llm_url or kind.url)
+    url = settings.llm_url or kind.url
+    _check_address(url)
     key = os.environ.get(kind.key, "").strip()
     if kind.needs_key and not key:
         raise ModelError(settings.llm, f"{kind.key} is not set", "put the key into the environment")
+    install = f'run `pip install "news-assistant[{settings.llm}]"`'
     if not _installed(kind.module):
-        raise ModelError(settings.llm, "its client is not installed", _install(settings.llm))
+        raise ModelError(settings.llm, "its client is not installed", install)
     service = Service(settings.llm_model, url, kind.key, settings.llm_timeout, key)
     if settings.llm == "ollama":
         service = replace(service, obtain=f"run `ollama pull {settings.llm_model}`")
-    return ConfiguredModel(service, kind.options, partial(_made, settings, kind, service))
+    return ConfiguredModel(service, partial(_made, settings, kind, service, install))
 
 
-def _address(url: str) -> str:
+def _check_address(url: str) -> None:
     if not url:
-        raise SettingsError(
-            "llm_url", "is not set", "give the service's address, such as http://localhost:8080/v1"
-        )
-    try:
+        remedy = "give the service's address, such as http://localhost:8080/v1"
+        raise SettingsError("llm_url", "is not set", remedy)
+    with suppress(ValueError):
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:  # it is not repeated here, for a password may be in it
-        raise SettingsError("llm_url", "is no address", "it begins with http:// or https://")
-    return url
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return
+    # The address is not repeated here, because a password may be in it.
+    raise SettingsError("llm_url", "is no address", "it begins with http:// or https://")
 
 
 def _installed(module: str) -> bool:
@@ -150,24 +146,16 @@ def _installed(module: str) -> bool:
     return False
 
 
-def _install(extra: str) -> str:
-    return f'run `pip install "news-assistant[{extra}]"`'
-
-
-def _made(settings: Settings, kind: _Kind, service: Service) -> "LLM":
+def _made(settings: Settings, kind: _Kind, service: Service, install: str) -> "LLM":
     try:
         client = getattr(import_module(kind.module), kind.client)
         arguments = kind.arguments(service, settings.llm_context)
         llm: LLM = client(model=service.model, temperature=0.0, **arguments)
         _ = llm.metadata  # where a client looks up whether it knows the model
     except ImportError as error:
-        raise ModelError(
-            settings.llm, f"its client cannot be imported ({error})", _install(settings.llm)
-        ) from error
+        problem = f"its client cannot be imported ({error})"
+        raise ModelError(settings.llm, problem, install) from error
     except ValueError:
-        raise ModelError(
-            service.subject,
-            "its client does not know this model",
-            f"correct llm_model, or upgrade the client: {_install(settings.llm)} --upgrade",
-        ) from None
+        remedy = f"correct llm_model, or upgrade the client: {install} --upgrade"
+        raise ModelError(service.subject, "its client does not know this model", remedy) from None
     return llm

@@ -3,9 +3,8 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -15,7 +14,11 @@ T = TypeVar("T")
 
 
 class StreamReader(Thread, Generic[T]):
-    """A thread that reads a stream into a queue.
+    """A thread that reads a stream into a queue, and whose connection another thread can end.
+
+    Closing the stream is not enough: OpenAI's client lets the connection live until its objects,
+    which refer to each other, are collected, and all the while the model writes on. Nor does
+    closing a socket wake the thread that reads from it. Shutting it down does both.
 
     Args:
         stream: makes what is read; is given an event that is set when reading is stopped.
@@ -27,26 +30,39 @@ class StreamReader(Thread, Generic[T]):
         """Items of the stream; at its end None, or what went wrong."""
         self._stream = stream
         self._stopped = Event()
-        self._connection = _Connection()
+        self._socket: socket.socket | None = None
+        self._lock = Lock()
 
     def run(self) -> None:
-        _connection.set(self._connection)
         try:
             for item in self._stream(self._stopped):
                 # A connection that was shut down is read to its end, which is near, and so closed.
-                if self._stopped.is_set() and not self._connection.shut_down():
+                if self._stopped.is_set() and self._socket is None:
                     break
                 self.items.put(item)
             self.items.put(None)
         except Exception as error:  # of any library; raised again by the consumer
             self.items.put(error)
         finally:
-            self._connection.close()
+            self.stop()
+            if self._socket is not None:
+                self._socket.close()
 
     def stop(self) -> None:
         """Ends the connection if its client is `interruptible`; else after the next item."""
         self._stopped.set()
-        self._connection.shut_down()
+        with self._lock, suppress(OSError):  # it has ended by itself
+            if self._socket is not None:
+                # The plain socket's: over TLS it would first speak with the other side.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keeps the socket; httpx calls this with each thing that it does."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+            if self._stopped.is_set():
+                self.stop()
 
 
 def interruptible() -> dict[str, Any]:
@@ -54,9 +70,9 @@ def interruptible() -> dict[str, Any]:
     import httpx
 
     def watch(request: "httpx.Request") -> None:
-        connection = _connection.get()
-        if connection is not None:
-            request.extensions["trace"] = connection.trace
+        reader = current_thread()
+        if isinstance(reader, StreamReader):
+            request.extensions["trace"] = reader.trace
 
     return {
         "event_hooks": {"request": [watch]},
@@ -64,55 +80,3 @@ def interruptible() -> dict[str, Any]:
         "limits": httpx.Limits(max_keepalive_connections=0),
         "follow_redirects": False,  # what is sent goes to the address named, or nowhere
     }
-
-
-def http_client(timeout: float) -> "httpx.Client":
-    """An `interruptible` client.
-
-    Args:
-        timeout: seconds without a sign of life.
-    """
-    import httpx
-
-    return httpx.Client(**interruptible(), timeout=timeout)
-
-
-class _Connection:
-    """The connection of one stream, which another thread can end.
-
-    Closing the stream is not enough: OpenAI's client lets the connection live until its objects,
-    which refer to each other, are collected, and all the while the model writes on. Nor does
-    closing a socket wake the thread that reads from it. Shutting it down does both.
-    """
-
-    def __init__(self) -> None:
-        self._socket: socket.socket | None = None
-        self._ended = False
-        self._lock = Lock()
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Keeps the socket; httpx calls this with each thing that it does."""
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            with self._lock:
-                self._socket = info["return_value"].get_extra_info("socket")
-            if self._ended:
-                self.shut_down()
-
-    def shut_down(self) -> bool:
-        """Ends the connection, from any thread; False when none is known."""
-        with self._lock:
-            self._ended = True
-            if self._socket is None:
-                return False
-            with suppress(OSError):  # it has ended by itself
-                # The plain socket's: over TLS it would first speak with the other side.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            return True
-
-    def close(self) -> None:
-        """Ends the connection and frees its socket, when reading has come to an end."""
-        if self.shut_down() and self._socket is not None:
-            self._socket.close()
-
-
-_connection: ContextVar[_Connection | None] = ContextVar("connection", default=None)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from assistant.errors import ArticleError
 
@@ -38,6 +38,7 @@ _HARMLESS = 8 << 20
 
 _SIGNATURE = b"PK\x01\x02"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LOCKED = "is locked with a password"
 _BOMB = "unpacks to far more than an archive of articles would"
 _REMEDY = "unpack it yourself if you trust it, and add its files"
 
@@ -56,50 +57,37 @@ class Input:
     """Its ending determines the format."""
     shown: str
     """How errors name it: ``file`` or ``archive:member``."""
-    size: int
-    """Bytes on disk or in the archive, before unpacking."""
     open: Callable[[], BinaryIO]
     """The unpacked bytes; reading raises ArticleError if they are damaged or too many."""
+    in_archive: bool = False
 
 
-def file_input(path: Path) -> Input:
-    """A file on disk; if it ends in ``.gz``, it is unpacked while it is read.
+def inputs(path: Path) -> Iterator[Input | ArticleError]:
+    """The file itself, or the files in a ZIP that may hold articles, and errors for refused ones.
+
+    What ends in ``.gz`` is unpacked while it is read. Folders, hidden files, and the pictures and
+    scripts of saved pages are skipped.
 
     Raises:
+        ArticleError: it is a damaged ZIP, or one that must not be unpacked.
         OSError: there is no such file, or no access to it.
     """
-    size = path.stat().st_size
-    if path.suffix.lower() != ".gz":
-        return Input(path.name, path.name, size, lambda: path.open("rb"))
-
-    def opened() -> BinaryIO:
-        return _bounded(gzip.open(path), path.name, size)
-
-    return Input(path.name.removesuffix(path.suffix), path.name, size, opened)
-
-
-def members(path: Path) -> Iterator[Input | ArticleError]:
-    """The files in a ZIP that may hold articles, in its order, and errors for refused ones.
-
-    Folders, hidden files, and the pictures and scripts of saved pages are skipped.
-
-    Raises:
-        ArticleError: it is not a ZIP, or one that must not be unpacked.
-    """
-    shown = path.name
-    with path.open("rb") as file:
-        count_members(iter(lambda: file.read(1 << 20), b""), shown)
-    with opened_zip(path, shown) as archive:
-        for info in archive.infolist():
-            if info.is_dir() or _is_skipped(info.filename):
-                continue
-            named = f"{shown}:{printable(info.filename)}"
-            problem = _problem(info)
-            if problem:
-                yield ArticleError(named, problem, "remove it from the archive")
-            else:
+    shown, suffix = path.name, path.suffix.lower()
+    if suffix == ".gz":
+        yield Input(path.stem, shown, partial(_open_gzip, path, path.stat().st_size))
+    elif suffix != ".zip":
+        yield Input(shown, shown, lambda: path.open("rb"))
+    else:
+        with path.open("rb") as file, _opened_zip(file, shown) as archive:
+            for info in archive.infolist():
+                if info.is_dir() or _is_skipped(info.filename):
+                    continue
+                named = f"{shown}:{_printable(info.filename)}"
+                if problem := _problem(info):
+                    yield ArticleError(named, problem, "remove it from the archive")
+                    continue
                 opened = partial(_open_member, archive, info, named)
-                yield Input(info.filename, named, info.compress_size, opened)
+                yield Input(info.filename, named, opened, in_archive=True)
 
 
 def package(content: bytes, path: str) -> zipfile.ZipFile:
@@ -110,10 +98,9 @@ def package(content: bytes, path: str) -> zipfile.ZipFile:
     """
     if content.startswith(b"\xd0\xcf\x11\xe0"):  # how Office locks its documents
         if "EncryptedPackage".encode("utf-16-le") in content:
-            raise locked(path)
+            raise ArticleError(path, _LOCKED, "save it without its password")
         raise ArticleError(path, "is an old Office document", "save it as .docx")
-    count_members((content,), path)
-    archive = opened_zip(io.BytesIO(content), path)
+    archive = _opened_zip(io.BytesIO(content), path)
     if sum(info.file_size for info in archive.infolist()) > MAX_PACKAGE:
         raise ArticleError(path, _BOMB, "save it without its pictures")
     return archive
@@ -128,7 +115,7 @@ def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError as error:
-        raise ArticleError(path, f"lacks its part {printable(name)}", "save it again") from error
+        raise ArticleError(path, f"lacks its part {_printable(name)}", "save it again") from error
     if info.file_size > MAX_PART:
         size, most = info.file_size >> 20, MAX_PART >> 20
         raise ArticleError(path, f"has {size} MB of text, more than {most}", "split it")
@@ -139,17 +126,14 @@ def part(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
     return content
 
 
-def locked(path: str) -> ArticleError:
-    """The error for a file that asks for a password."""
-    return ArticleError(path, "is locked with a password", "save it without its password")
-
-
-def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
-    """An open ZIP that is not a bomb by the sizes that it states.
-
-    Raises:
-        ArticleError: it is damaged, or unpacks to too much.
-    """
+def _opened_zip(file: BinaryIO, path: str) -> zipfile.ZipFile:
+    """An open ZIP; refused if it is damaged, or a bomb by the sizes that it states."""
+    # Members are counted before their list fills the memory: its length as stated may be wrong.
+    count = 0
+    while piece := file.read(1 << 20):
+        count += piece.count(_SIGNATURE)
+        if count > MAX_MEMBERS:
+            raise ArticleError(path, f"holds more than {MAX_MEMBERS:,} files", "split it")
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -157,27 +141,11 @@ def opened_zip(file: Path | BinaryIO, path: str) -> zipfile.ZipFile:
     unpacked = sum(info.file_size for info in archive.infolist())
     packed = sum(info.compress_size for info in archive.infolist())
     if unpacked > MAX_UNPACKED or _is_bomb(unpacked, packed):
-        archive.close()
         raise ArticleError(path, _BOMB, _REMEDY)
     return archive
 
 
-def count_members(pieces: Iterator[bytes] | tuple[bytes, ...], path: str) -> None:
-    """Refuses an archive of too many members before its list of them fills the memory.
-
-    Counts the signatures in the list; the length that the archive states may be wrong.
-
-    Raises:
-        ArticleError: it has more than `MAX_MEMBERS`.
-    """
-    count = 0
-    for piece in pieces:
-        count += piece.count(_SIGNATURE)
-        if count > MAX_MEMBERS:
-            raise ArticleError(path, f"holds more than {MAX_MEMBERS:,} files", "split it")
-
-
-def printable(name: str) -> str:
+def _printable(name: str) -> str:
     """The name of a member for a message."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)[:200]
 
@@ -191,7 +159,7 @@ def _problem(info: zipfile.ZipInfo) -> str:
     if _CONTROL.search(info.filename):
         return "has control characters in its name"
     if info.flag_bits & 0x1:
-        return "is locked with a password"
+        return _LOCKED
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link"
     return ""
@@ -205,17 +173,17 @@ def _is_skipped(name: str) -> bool:
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> BinaryIO:
     try:
-        return _bounded(archive.open(info), shown, info.compress_size)
+        return io.BufferedReader(_Bounded(archive.open(info), shown, info.compress_size))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise ArticleError(shown, f"is damaged ({_reason(error)})", "pack it again") from error
 
 
+def _open_gzip(path: Path, packed: int) -> BinaryIO:
+    return io.BufferedReader(_Bounded(gzip.open(path), path.name, packed))
+
+
 def _is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > _HARMLESS and unpacked > MAX_RATIO * packed
-
-
-def _bounded(file: Any, shown: str, packed: int) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Bounded(file, shown, packed)))
 
 
 class _Bounded(io.RawIOBase):
@@ -234,9 +202,8 @@ class _Bounded(io.RawIOBase):
         try:
             piece = self._file.read(len(buffer))
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise ArticleError(
-                self._shown, f"is damaged ({_reason(error)})", "pack it again"
-            ) from error
+            problem = f"is damaged ({_reason(error)})"
+            raise ArticleError(self._shown, problem, "pack it again") from error
         self._unpacked += len(piece)
         if self._unpacked > MAX_UNPACKED or _is_bomb(self._unpacked, self._packed):
             raise ArticleError(self._shown, _BOMB, _REMEDY)

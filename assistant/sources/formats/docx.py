@@ -6,9 +6,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean
 from assistant.sources.formats.archive import MAX_PART, package, part
-from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -37,11 +35,8 @@ def parse_docx(content: bytes, path: str) -> FiledArticle:
         elif text:
             blocks.append(text)
     blocks.extend(_footnotes(document))
-    text = clean("\n\n".join(blocks))
-    title = title or document.core_properties.title
-    if not title:
-        title, text = split_title(text)
-    return make_article(path, text, {"title": title})
+    facts = {"title": title or document.core_properties.title}
+    return make_article(path, "\n\n".join(blocks), facts, begins_with_title=True)
 
 
 def _open(content: bytes, path: str) -> Any:
@@ -58,9 +53,8 @@ def _open(content: bytes, path: str) -> Any:
         return docx.Document(io.BytesIO(content))
     except (OpcError, SyntaxError, BadZipFile, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise ArticleError(
-            path, f"is a damaged Word document ({reason})", "save it again in Word"
-        ) from error
+        problem = f"is a damaged Word document ({reason})"
+        raise ArticleError(path, problem, "save it again in Word") from error
 
 
 def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:
@@ -75,16 +69,16 @@ def _paragraphs(body: Any) -> Iterator[tuple[Any, str]]:
             open_elements.pop()
         elif element.tag == f"{_W}p":
             yield element, _text(element)
-            boxes = (b for b in element.iter(f"{_W}txbxContent") if not _in_fallback(b))
-            open_elements.extend(iter(box) for box in boxes)
+            boxes = element.iter(f"{_W}txbxContent")
+            # What stands in for a box in older programs holds its text once more.
+            boxes = (box for box in boxes if next(box.iterancestors(_FALLBACK), None) is None)
+            open_elements.extend(map(iter, boxes))
         elif element.tag == f"{_W}tr":
-            yield element, " | ".join(filter(None, map(_cell, element.iter(f"{_W}tc"))))
+            cells = (cell.iter(f"{_W}p") for cell in element.iter(f"{_W}tc"))
+            texts = (" ".join(filter(None, map(_text, cell))) for cell in cells)
+            yield element, " | ".join(filter(None, texts))
         elif element.tag not in _LEFT_OUT:
             open_elements.append(iter(element))
-
-
-def _cell(cell: Any) -> str:
-    return " ".join(filter(None, (_text(p).strip() for p in cell.iter(f"{_W}p"))))
 
 
 def _text(paragraph: Any) -> str:
@@ -104,10 +98,6 @@ def _text(paragraph: Any) -> str:
             open_elements.append(iter(element))
     text = "".join(parts).strip()
     return f"– {text}" if numbered and text else text
-
-
-def _in_fallback(element: Any) -> bool:
-    return next(element.iterancestors(_FALLBACK), None) is not None
 
 
 def _style(document: Any, paragraph: Any) -> str:

@@ -1,17 +1,18 @@
-"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML."""
+"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML.
+
+Elements are found in any namespace: not all books use the right one.
+"""
 
 import posixpath
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
-from zipfile import ZipFile
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import find_date
-from assistant.sources.decoding import clean, decode
+from assistant.sources.decoding import decode
 from assistant.sources.formats.archive import package, part
 from assistant.sources.formats.elements import Element, parse_tree, parse_xml, text_blocks, text_of
-from assistant.sources.metadata import FiledArticle, canonical_url, make_article
+from assistant.sources.metadata import FiledArticle, absolute_url, find_date, make_article
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -32,7 +33,10 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
     with package(content, path) as archive:
         if _ENCRYPTION in archive.namelist() and _is_locked(part(archive, _ENCRYPTION, path)):
             raise ArticleError(path, "is locked (DRM)", "use a copy without it")
-        where, book = _package_document(archive, path)
+        container = _xml(part(archive, _CONTAINER, path), path)
+        found = next(container.iter("{*}rootfile"), None)
+        where = unquote(found.get("full-path") or "") if found is not None else ""
+        book = _xml(part(archive, where, path), path)
         blocks: list[str] = []
         length = 0
         for name in dict.fromkeys(_chapters(book, posixpath.dirname(where))):
@@ -42,32 +46,21 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
             length += sum(map(len, chapter))
             if length > MAX_TEXT:
                 raise ArticleError(path, "is longer than any book", "split it")
-    return make_article(path, clean("\n\n".join(blocks)), _facts(book, path))
-
-
-def _package_document(archive: ZipFile, path: str) -> tuple[str, Element]:
-    container = _xml(part(archive, _CONTAINER, path), path)
-    found = next(_named(container, "rootfile"), None)
-    where = unquote(found.get("full-path") or "") if found is not None else ""
-    return where, _xml(part(archive, where, path), path)
+    return make_article(path, "\n\n".join(blocks), _facts(book))
 
 
 def _xml(content: bytes, path: str) -> Element:
     try:
         return parse_xml(content)
-    except ValueError as error:
-        raise ArticleError(path, f"is a damaged book ({error})", "save it again") from error
-
-
-def _named(element: Element, name: str) -> Iterator[Any]:
-    """The elements of this name in any namespace: not all books use the right one."""
-    yield from element.iter(f"{{*}}{name}")
+    except SyntaxError as error:
+        reason = " ".join(str(error).split())[:80]
+        raise ArticleError(path, f"is a damaged book ({reason})", "save it again") from error
 
 
 def _chapters(book: Element, folder: str) -> Iterator[str]:
     """The names of the chapters in the archive, in reading order, without the contents page."""
-    items: dict[str, Any] = {item.get("id") or "": item for item in _named(book, "item")}
-    for reference in _named(book, "itemref"):
+    items: dict[str, Any] = {item.get("id") or "": item for item in book.iter("{*}item")}
+    for reference in book.iter("{*}itemref"):
         item = items.get(reference.get("idref") or "")
         if item is None or "nav" in (item.get("properties") or "").split():
             continue
@@ -75,37 +68,24 @@ def _chapters(book: Element, folder: str) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
 
 
-def _facts(book: Element, path: str) -> dict[str, Any]:
+def _facts(book: Element) -> dict[str, Any]:
     def said(name: str) -> list[str]:
-        return [text for element in _named(book, name) if (text := text_of(element))]
+        return [text for element in book.iter(f"{{*}}{name}") if (text := text_of(element))]
 
-    dates = [e for e in _named(book, "date") if not _is_of_file(e)]
+    dates = [e for e in book.iter("{*}date") if not _is_of_file(e)]
     return {
         "title": next(iter(said("title")), ""),
         "authors": said("creator"),
         "source": next(iter(said("publisher")), ""),
         "language": next(iter(said("language")), ""),
-        "published": next((d for e in dates if (d := _date(e.text))), None),
-        "url": next((url for text in said("source") if (url := _url(text, path))), ""),
+        "published": next(filter(None, (find_date((e.text or "")[:40]) for e in dates)), None),
+        "url": next(filter(None, (absolute_url(text, "") for text in said("source"))), None),
     }
 
 
 def _is_of_file(date: Element) -> bool:
     event = (str(value) for name, value in date.attrib.items() if str(name).endswith("event"))
     return next(event, "publication") not in ("publication", "original-publication", "issued")
-
-
-def _date(text: str | None) -> str | None:
-    """The full date in a text; a year alone does not count."""
-    found = find_date((text or "")[:40])
-    return None if found is None else found.isoformat()
-
-
-def _url(text: str, path: str) -> str | None:
-    try:
-        return canonical_url(text, path)
-    except ArticleError:
-        return None
 
 
 def _is_locked(encryption: bytes) -> bool:

@@ -1,14 +1,11 @@
-"""Web pages; the adapter of trafilatura, which finds the article in the page.
-
-Its facts are found by `assistant.sources.formats.webpage`.
-"""
+"""Web pages: the text of the article, whose facts `webpage` finds; the adapter of trafilatura."""
 
 import logging
 import re
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean, decode
+from assistant.sources.decoding import decode
 from assistant.sources.formats.elements import Element, parse_tree, text_of
 from assistant.sources.formats.text import drop_clutter
 from assistant.sources.formats.webpage import facts_of
@@ -29,6 +26,7 @@ MAX_ALL_ATTRIBUTES = 300_000
 _ENOUGH = 0.5
 """Share of the words of the page's <article> below which too little of it is extracted."""
 
+_REMEDY = "save its text as .txt or .md instead"
 _TAG = re.compile(r"<[a-zA-Z][^<>]*")
 _PICTURE = re.compile(r"data:[\w/.+-]{1,60};base64,[\w+/=%\s]{64,}")
 _AROUND = "script style noscript template aside footer nav form header figure button".split()
@@ -59,17 +57,19 @@ def parse_html(content: bytes, path: str) -> FiledArticle:
     if len(text.split()) < _ENOUGH * len(whole.split()):
         text = whole
     if document is None or not text.strip():
-        raise ArticleError(
-            path, "no article is found in the page", "save its text as .txt or .md instead"
-        )
-    text = drop_clutter(clean(re.sub(r"\n+", "\n\n", text)))
-    facts = facts_of(tree, document, text, path)
+        raise ArticleError(path, "no article is found in the page", _REMEDY)
+    text = drop_clutter(re.sub(r"\n+", "\n\n", text))
+    facts = facts_of(tree, document, text)
     return make_article(path, _without_repeats(text, facts["title"]), facts)
 
 
 def _require_size(page: str, path: str) -> None:
     """Refuses pages that would take minutes to parse; no outlet makes such pages."""
-    of_one, of_all = _attributes(page)
+    tags = _TAG.findall(page)
+    long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
+    # Upper bounds, each word of a tag taken for an attribute.
+    of_one = max((len(tag.split()) for tag in long), default=0)
+    of_all = sum(len(tag.split()) for tag in tags)
     for has, most, what in (
         (len(page), MAX_PAGE, "characters"),
         (page.count("<"), MAX_TAGS, "tags"),
@@ -78,14 +78,7 @@ def _require_size(page: str, path: str) -> None:
     ):
         if has > most:
             problem = f"is a page with {has:,} {what}, more than {most:,}"
-            raise ArticleError(path, problem, "save its text as .txt or .md instead")
-
-
-def _attributes(page: str) -> tuple[int, int]:
-    """Upper bounds on the attributes of the largest tag, if it is large, and of all tags."""
-    tags = _TAG.findall(page)
-    long = (re.sub(r"\"[^\"]*\"|'[^']*'", "_", tag) for tag in tags if len(tag) > MAX_ATTRIBUTES)
-    return max((len(tag.split()) for tag in long), default=0), sum(len(t.split()) for t in tags)
+            raise ArticleError(path, problem, _REMEDY)
 
 
 def _extract(page: str, *, precise: bool) -> Any:

@@ -1,25 +1,19 @@
-"""PDF files.
-
-`pdf_pages` reads the file in a process of its own, with a limit on memory and time. What comes back
-are runs of letters with their places, of which `pdf_layout` makes paragraphs.
-"""
+"""PDF files: `pdf_pages` reads them in a process of its own, `pdf_layout` makes paragraphs."""
 
 import json
 import re
 import subprocess
 import sys
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import head_date
 from assistant.sources.decoding import clean
-from assistant.sources.formats.archive import locked
 from assistant.sources.formats.pdf_layout import Block, Line, paragraphs
-from assistant.sources.formats.text import split_title
-from assistant.sources.metadata import FiledArticle, letters_of, make_article
+from assistant.sources.metadata import FiledArticle, head_date, letters_of, make_article
 
 MAX_PAGES = 2_000
 TIMEOUT = 60.0
@@ -31,6 +25,7 @@ MEMORY = 768 << 20
 _READER = Path(__file__).with_name("pdf_pages.py")
 _OCR = "run text recognition on it (ocrmypdf does) and add the result"
 _PROBLEMS = {
+    "locked": ("is locked with a password", "save it without its password"),
     "damaged": ("is a damaged PDF", "save or download it again"),
     "long": ("has {count:,} pages, more than {most:,}", "split it"),
     "text": ("holds more text than any book", "split it"),
@@ -51,18 +46,15 @@ def parse_pdf(content: bytes, path: str) -> FiledArticle:
         ArticleError: it is locked, damaged, too long or too slow to read, or a scan without text.
     """
     answer = _read_pages(content, path)
-    pages = [
-        [_line(number, run) for run in page["runs"]] for number, page in enumerate(answer["pages"])
-    ]
-    pictures = [
-        n for n, page in enumerate(answer["pages"], start=1) if page["drawn"] and not page["runs"]
-    ]
+    read = answer["pages"]
+    pages = [[_line(number, run) for run in page["runs"]] for number, page in enumerate(read)]
+    pictures = [n for n, page in enumerate(read, start=1) if page["drawn"] and not page["runs"]]
     _require_text(pages, pictures, path)
     title, blocks = _split_title(paragraphs(pages), str(answer.get("title") or ""))
     text = clean("\n\n".join(block.text for block in blocks))
-    if not title and not head_date(text.partition("\n")[0]):
-        title, text = split_title(text)
-    return make_article(path, text, {"title": title, "unread": _unread(pictures)})
+    dated = head_date(text.partition("\n")[0]) is not None  # a date is no title
+    facts = {"title": title, "unread": _unread(pictures)}
+    return make_article(path, text, facts, begins_with_title=not dated)
 
 
 def _read_pages(content: bytes, path: str) -> dict[str, Any]:
@@ -76,14 +68,11 @@ def _read_pages(content: bytes, path: str) -> dict[str, Any]:
     except subprocess.TimeoutExpired as error:
         problem = f"takes longer than {TIMEOUT:.0f} seconds to be read"
         raise ArticleError(path, problem, "split it, or save its text as .txt") from error
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
-    except ValueError:
-        answer = {}
-    if not answer:  # PDFium ends its process if it gets no more memory
-        answer = {"error": "memory" if done.returncode < 0 else "damaged"}
-    if answer.get("error") == "locked":
-        raise locked(path)
+    # PDFium ends its process if it gets no more memory.
+    answer: dict[str, Any] = {"error": "memory" if done.returncode < 0 else "damaged"}
+    if done.returncode == 0:
+        with suppress(ValueError):
+            answer = json.loads(done.stdout)
     if "error" in answer:
         problem, remedy = _PROBLEMS[answer["error"]]
         problem = problem.format(count=answer.get("count", 0), most=MAX_PAGES)

@@ -6,7 +6,6 @@ paragraphs and the parts of hyphenated words into words.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -35,6 +34,8 @@ class Line:
     right: float
     top: float
     text: str
+    column: tuple[float, float] = (0.0, 0.0)
+    """The left and right edge of the column that it is in."""
 
     @property
     def height(self) -> float:
@@ -63,17 +64,13 @@ def paragraphs(pages: list[list[Line]]) -> list[Block]:
     return _with_initials(_joined_lines(lines))
 
 
-# ---- headers and footers --------------------------------------------------------------------
-
-
 def _without_margins(pages: list[list[Line]]) -> list[list[Line]]:
     """The pages without page numbers and lines repeated at the top or bottom of other pages."""
     if len(pages) < 2:
         return pages
     rows = [_rows_of(page) for page in pages]
-    counts = Counter(
-        key for page in rows for key in {_key(r) for r in page[:_MARGIN] + page[-_MARGIN:]}
-    )
+    edges = ({_key(row) for row in page[:_MARGIN] + page[-_MARGIN:]} for page in rows)
+    counts = Counter(key for keys in edges for key in keys)
     repeated = {key for key, count in counts.items() if count >= max(2, len(pages) // 3)}
     return [_body(page, rows[number], repeated) for number, page in enumerate(pages)]
 
@@ -105,9 +102,6 @@ def _key(row: list[Line]) -> tuple[str, int]:
     """The text of a row without its numbers, and its height: a title is larger than a header."""
     text = re.sub(r"\d+", "#", " ".join(line.text for line in row)).casefold()
     return text, round(row[0].height)
-
-
-# ---- columns --------------------------------------------------------------------------------
 
 
 def _in_reading_order(page: list[Line]) -> list[Line]:
@@ -152,21 +146,16 @@ def _is_prose(lines: list[Line]) -> bool:
     return sum(len(line.text.split()) for line in lines) >= 3 * len(lines)
 
 
-def _rows(runs: Sequence[Line]) -> Iterator[Line]:
+def _rows(runs: list[Line]) -> list[Line]:
     """Lines made of the runs in one row: cells of a table, or words of wide-set text."""
-    row: Line | None = None
+    rows: list[Line] = []
     for run in runs:
-        if row is not None and row.beside(run) and run.left > row.right:
-            row = replace(row, right=run.right, text=f"{row.text} {run.text}")
+        row = rows[-1] if rows else None
+        if row and row.beside(run) and run.left > row.right:
+            rows[-1] = replace(row, right=run.right, text=f"{row.text} {run.text}")
         else:
-            if row is not None:
-                yield row
-            row = run
-    if row is not None:
-        yield row
-
-
-# ---- paragraphs -----------------------------------------------------------------------------
+            rows.append(run)
+    return rows
 
 
 def _joined_lines(lines: list[Line]) -> list[Block]:
@@ -175,15 +164,15 @@ def _joined_lines(lines: list[Line]) -> list[Block]:
     if cuts < _HYPHENATED * len(lines):
         words.clear()
     leading = _leading(lines)
-    columns = [_column(line, lines[max(0, n - 40) : n + 40]) for n, line in enumerate(lines)]
     blocks: list[Block] = []
-    before: tuple[Line, tuple[float, float]] | None = None
-    for line, column in zip(lines, columns, strict=True):
-        if before is None or _begins(line, column, *before, leading):
+    before: Line | None = None
+    for number, found in enumerate(lines):
+        line = replace(found, column=_column(found, lines[max(0, number - 40) : number + 40]))
+        if before is None or _begins(line, before, leading):
             blocks.append(Block(line.text, line.height))
         else:
             blocks[-1] = replace(blocks[-1], text=_joined(blocks[-1].text, line.text, words))
-        before = line, column
+        before = line
     return blocks
 
 
@@ -210,19 +199,13 @@ def _column(line: Line, near: list[Line]) -> tuple[float, float]:
     return float(edges.most_common(1)[0][0]), max(other.right for other in mine)
 
 
-def _begins(
-    line: Line,
-    column: tuple[float, float],
-    before: Line,
-    column_before: tuple[float, float],
-    leading: float,
-) -> bool:
+def _begins(line: Line, before: Line, leading: float) -> bool:
     """Whether a line begins a paragraph."""
     if abs(line.height - before.height) > 0.15 * before.height or _ITEM.match(line.text):
         return True
     ended = bool(_ENDS_SENTENCE.search(before.text))
-    indented = 0.6 * line.height < line.left - column[0] < 5 * line.height
-    left, right = column_before
+    indented = 0.6 * line.height < line.left - line.column[0] < 5 * line.height
+    left, right = before.column
     short = before.right < right - 0.2 * (right - left)
     step = before.bottom - line.bottom
     if line.page != before.page or step < -0.5 * line.height:  # the next column

@@ -6,6 +6,7 @@ ask for all memory without harm to the program, which stops waiting after a whil
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -35,22 +36,17 @@ class _Run:
 
 def main() -> None:
     """Reads the PDF and writes ``{"pages": …}`` or ``{"error": …}``."""
-    memory, most_pages = int(sys.argv[1]), int(sys.argv[2])
-    _limit_memory(memory)
+    most_memory, most_pages = map(int, sys.argv[1:])
+    with suppress(ImportError):  # Windows
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (most_memory, most_memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         answer = _read(sys.stdin.buffer.read(), most_pages)
     except MemoryError:
         answer = {"error": "memory"}
     sys.stdout.buffer.write(json.dumps(answer).encode())
-
-
-def _limit_memory(most: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _read(content: bytes, most_pages: int) -> dict[str, object]:
@@ -109,7 +105,7 @@ def _runs(page: Any, pdfium: Any) -> list[_Run]:
     return [run for run in runs if run.text.strip()]
 
 
-def _is_apart(run: "_Run", box: Any) -> bool:
+def _is_apart(run: _Run, box: Any) -> bool:
     """Whether a letter is too far from a run to belong to it."""
     height = max(run.top - run.bottom, box.top - box.bottom, 1.0)
     beside = abs((box.bottom + box.top) - (run.bottom + run.top)) / 2 > 0.6 * height

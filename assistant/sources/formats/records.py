@@ -5,18 +5,17 @@ error costs only its line.
 """
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, TextIO
+from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean, encoding_of, open_text
-from assistant.sources.filing import Names
+from assistant.sources.decoding import clean, encoding_of
 from assistant.sources.formats.archive import Input
-from assistant.sources.formats.text import split_title
-from assistant.sources.metadata import FiledArticle, make_article, title_of_path
+from assistant.sources.metadata import FiledArticle, Names, make_article, split_title, title_of_path
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
 """The endings of files that are lists."""
@@ -38,26 +37,30 @@ MAX_HEADER = 100_000
 
 _DELIMITERS = ",;\t|"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
-_Line = tuple[int, str]
+_Lines = Iterator[str | ArticleError]
+_Records = Iterator[tuple[int, dict[str, Any]] | ArticleError]
+"""The records of a list with the numbers of their lines, and an error for each bad line."""
 
 
 def read_records(
     source: Input, names: Names, *, max_bytes: int
 ) -> Iterator[FiledArticle | ArticleError]:
-    """The articles of a list, each with a path for its file, and an error for each bad line.
-
-    Args:
-        max_bytes: longest record, in characters.
+    """The articles of a list, each with a path for its file, and an error for each bad line: one
+    with more than `max_bytes` characters, among others.
 
     Raises:
         ArticleError: the list cannot be read, or no further.
     """
     encoding, guessed = encoding_of(source.open, source.shown)
     is_json = PurePosixPath(source.name).suffix.lower() == ".jsonl"
-    with open_text(source.open, encoding) as text:
+    # Its own line ends are kept, within the fields of a table.
+    with io.TextIOWrapper(source.open(), encoding, errors="replace", newline="") as text:
         lines = _lines(text, source.shown, max_bytes)
-        read = _json_records if is_json else _csv_records
-        for item in read(lines, source.shown, max_bytes):
+        if is_json:
+            records = _json_records(lines, source.shown)
+        else:
+            records = _csv_records(lines, source.shown, max_bytes)
+        for item in records:
             if isinstance(item, ArticleError):
                 yield item
                 continue
@@ -79,13 +82,10 @@ def _article(record: Mapping[str, Any], shown: str, number: int, names: Names) -
     if not title:
         title, text = split_title(text)
     article = make_article(shown, text, {**record, "title": title, "origin": shown})
-    path = names.path(_string(record.get("id")) or _string(title), f"{number}")
+    wanted = title if record.get("id") is None else record["id"]
+    path = names.path(str(wanted), str(number))
     title = article.title if title else title_of_path(path)
     return replace(article, id=article.url or path, path=path, title=title)
-
-
-def _string(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _known(record: Mapping[Any, Any]) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def _known(record: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _lines(text: TextIO, shown: str, longest: int) -> Iterator[_Line | ArticleError]:
-    """The lines with their numbers; a line that is too long is not kept in memory."""
+def _lines(text: io.TextIOBase, shown: str, longest: int) -> _Lines:
+    """The lines; instead of one that is too long, which is not kept in memory, an error."""
     number = 0
     while line := text.readline(longest):
         number += 1
         if len(line) < longest or line.endswith("\n"):
-            yield number, line
+            yield line
             continue
         while not line.endswith("\n") and (line := text.readline(1 << 20)):
             pass
@@ -111,52 +111,55 @@ def _lines(text: TextIO, shown: str, longest: int) -> Iterator[_Line | ArticleEr
         yield ArticleError(f"{shown}:{number}", f"is longer than {most}", "raise max_file_mb")
 
 
-def _json_records(
-    lines: Iterator[_Line | ArticleError], shown: str, _longest: int
-) -> Iterator[tuple[int, dict[str, Any]] | ArticleError]:
-    for line in lines:
+def _json_records(lines: _Lines, shown: str) -> _Records:
+    for number, line in enumerate(lines, start=1):
         if isinstance(line, ArticleError):
             yield line
-        elif line[1].strip():
+        elif line.strip():
             try:
-                record = json.loads(line[1])
+                record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 reason = "too deep" if isinstance(error, RecursionError) else str(error)
-                yield ArticleError(
-                    f"{shown}:{line[0]}", f"is not JSON ({reason[:80]})", "correct the line"
-                )
+                problem = f"is not JSON ({reason[:80]})"
+                yield ArticleError(f"{shown}:{number}", problem, "correct the line")
                 continue
             if isinstance(record, dict):
-                yield line[0], _known(record)
+                yield number, _known(record)
             else:
-                yield ArticleError(
-                    f"{shown}:{line[0]}", "is not a JSON object", "write it as {“text”: “…”}"
-                )
+                problem, remedy = "is not a JSON object", "write it as {“text”: “…”}"
+                yield ArticleError(f"{shown}:{number}", problem, remedy)
 
 
-def _csv_records(
-    lines: Iterator[_Line | ArticleError], shown: str, longest: int
-) -> Iterator[tuple[int, dict[str, Any]] | ArticleError]:
+def _csv_records(lines: _Lines, shown: str, longest: int) -> _Records:
     # The limit is the process's own; it is never lowered, since other threads may be reading.
     csv.field_size_limit(max(csv.field_size_limit(), longest))
-    feed = _Feed(lines)
+    number = 0
+    too_long: list[ArticleError] = []
+
+    def readable() -> Iterator[str]:
+        nonlocal number
+        for line in lines:
+            number += 1
+            if isinstance(line, ArticleError):
+                too_long.append(line)
+            else:
+                yield line
+
+    feed = readable()
     delimiter, columns = _header(next(feed, ""), shown)
     rows = csv.reader(feed, delimiter=delimiter)
-    while True:
-        feed.row_starts()
+    row: list[str] | None = []
+    while row is not None:
+        start = number + 1
         try:
-            row = next(rows)
-        except StopIteration:
-            yield from feed.errors()
-            return
+            row = next(rows, None)
         except csv.Error as error:
-            yield ArticleError(
-                f"{shown}:{feed.start}", f"is not CSV ({error})", "correct its quotes"
-            )
+            yield ArticleError(f"{shown}:{start}", f"is not CSV ({error})", "correct its quotes")
             continue
-        yield from feed.errors()
-        if any(field.strip() for field in row):
-            yield feed.start, _known(dict(zip(columns, row, strict=False)))
+        yield from too_long
+        too_long.clear()
+        if row and any(field.strip() for field in row):
+            yield start, _known(dict(zip(columns, row, strict=False)))
 
 
 def _header(line: str, shown: str) -> tuple[str, list[str]]:
@@ -170,43 +173,9 @@ def _header(line: str, shown: str) -> tuple[str, list[str]]:
         for delimiter in _DELIMITERS
         if line.strip()
     }
-    best = max(
-        splits, key=lambda delimiter: len(wanted.intersection(splits[delimiter])), default=""
-    )
+    best = max(splits, key=lambda sign: len(wanted.intersection(splits[sign])), default="")
     columns = splits.get(best, [])
     if not set(COLUMNS["text"]).intersection(columns):
-        raise ArticleError(
-            f"{shown}:1", "names no column `text`", "write the names of the columns in it"
-        )
+        problem, remedy = "names no column `text`", "write the names of the columns in it"
+        raise ArticleError(f"{shown}:1", problem, remedy)
     return best, columns
-
-
-class _Feed:
-    """Lines for the CSV reader, with the line numbers and errors that it does not know."""
-
-    def __init__(self, lines: Iterator[_Line | ArticleError]) -> None:
-        self._lines = lines
-        self._number = 0
-        self._errors: list[ArticleError] = []
-        self.start = 1
-        """The number of the current row's first line."""
-
-    def __iter__(self) -> "_Feed":
-        return self
-
-    def __next__(self) -> str:
-        for line in self._lines:
-            if not isinstance(line, ArticleError):
-                self._number = line[0]
-                return line[1]
-            self._number += 1
-            self._errors.append(line)
-        raise StopIteration
-
-    def row_starts(self) -> None:
-        self.start = self._number + 1
-
-    def errors(self) -> list[ArticleError]:
-        """Errors for the lines that were too long since the last call."""
-        errors, self._errors = self._errors, []
-        return errors

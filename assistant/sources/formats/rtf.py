@@ -4,8 +4,6 @@ import re
 from typing import Any
 
 from assistant.errors import ArticleError
-from assistant.sources.decoding import clean
-from assistant.sources.formats.text import split_title
 from assistant.sources.metadata import FiledArticle, make_article
 
 _CODE_PAGE = re.compile(rb"\\ansicpg(\d{3,5})")
@@ -47,10 +45,6 @@ def parse_rtf(content: bytes, path: str) -> FiledArticle:
         facts = {"title": title and to_text(f"{{\\rtf1 {title[1]}}}", encoding, "replace")}
     except (LookupError, ValueError, IndexError, OverflowError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise ArticleError(
-            path, f"is a damaged rich text document ({reason})", "save it again as .rtf or .docx"
-        ) from error
-    text = clean(_BLANKS.sub("\n\n", text))
-    if not facts["title"]:
-        facts["title"], text = split_title(text)
-    return make_article(path, text, facts)
+        problem = f"is a damaged rich text document ({reason})"
+        raise ArticleError(path, problem, "save it again as .rtf or .docx") from error
+    return make_article(path, _BLANKS.sub("\n\n", text), facts, begins_with_title=True)

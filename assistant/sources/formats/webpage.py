@@ -9,13 +9,19 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from html import unescape
+from itertools import takewhile
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from assistant.errors import ArticleError
-from assistant.sources.dates import DateFrom, find_date, head_date, url_date
 from assistant.sources.formats.elements import Element, text_blocks, text_of
-from assistant.sources.metadata import canonical_url, letters_of
+from assistant.sources.metadata import (
+    DateFrom,
+    absolute_url,
+    find_date,
+    head_date,
+    letters_of,
+    url_date,
+)
 
 # The most reliable first.
 _DATES = """article:published_time article:published article.published og:article:published_time
@@ -46,7 +52,7 @@ _MOST_NODES = 2_000
 """Of a page's JSON-LD that are searched."""
 
 
-def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, Any]:
+def facts_of(tree: Element, document: Any, text: str) -> dict[str, Any]:
     """The facts of an article, as `make_article` takes them.
 
     Args:
@@ -55,7 +61,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
     """
     meta = _meta(tree)
     linked = _linked_data(tree)
-    url = _address(tree, meta, document.url, path)
+    url = _address(tree, meta, document.url)
     source = meta.get("og:site_name") or _name(linked.get("publisher")) or document.sitename
     if not source or re.match(r"copyright|©", source, re.IGNORECASE):
         source = document.hostname
@@ -68,7 +74,7 @@ def facts_of(tree: Element, document: Any, text: str, path: str) -> dict[str, An
         "title": title,
         "source": source,
         "authors": _authors(document.author, [source, document.sitename]),
-        "published": published and published.isoformat(),
+        "published": published,
         "date_from": date_from,
         "language": _language(tree, meta, linked),
         "url": url,
@@ -99,9 +105,8 @@ def _linked_data(tree: Element) -> dict[str, Any]:
                 broken = broken or {"datePublished": next(iter(dates), "")}
     nodes = list(_linked_nodes(waiting))
     for kind in (_ARTICLES, _PAGES):
-        of_kind = [n for n in nodes if any(kind.fullmatch(str(k)) for k in _list(n.get("@type")))]
-        for node in sorted(of_kind, key=lambda node: "datePublished" not in node):
-            return node | ({} if "datePublished" in node else broken)
+        if of_kind := [node for node in nodes if any(map(kind.fullmatch, _types(node)))]:
+            return broken | min(of_kind, key=lambda node: "datePublished" not in node)
     return broken
 
 
@@ -117,8 +122,9 @@ def _linked_nodes(waiting: list[Any]) -> Iterator[dict[str, Any]]:
             waiting.extend(node[key] for key in ("@graph", "mainEntity") if key in node)
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _types(node: dict[str, Any]) -> list[str]:
+    types = node.get("@type")
+    return list(map(str, types if isinstance(types, list) else [types]))
 
 
 def _said(value: Any) -> str:
@@ -130,19 +136,13 @@ def _name(value: Any) -> str:
     return _said(value.get("name") if isinstance(value, dict) else value)
 
 
-def _address(tree: Element, meta: dict[str, str], otherwise: str | None, path: str) -> str | None:
+def _address(tree: Element, meta: dict[str, str], otherwise: str | None) -> str | None:
     """The address that the page states, if it is a valid one."""
     base = meta.get("og:url") or otherwise or ""
     links = [link.get("href") or "" for link in tree.iter("link") if link.get("rel") == "canonical"]
-    for link in [*links, base]:
-        try:
-            found = canonical_url(urljoin(base, link.strip()), path)
-        except (ArticleError, ValueError):
-            continue
-        # The address of the whole site would be the id of all its pages.
-        if found and urlsplit(found).path != "/":
-            return found
-    return None
+    found = (absolute_url(link, base) for link in [*links, base])
+    # The address of the whole site would be the id of all its pages.
+    return next((url for url in found if url and urlsplit(url).path != "/"), None)
 
 
 def _site(url: str | None) -> str:
@@ -203,9 +203,6 @@ def _language(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -> st
     return next((code[1].lower() for code in codes if code), "")
 
 
-# ---- the date -------------------------------------------------------------------------------
-
-
 def _published(
     tree: Element, meta: dict[str, str], linked: dict[str, Any], url: str | None, text: str
 ) -> tuple[date | None, DateFrom | None]:
@@ -216,8 +213,8 @@ def _published(
             continue
         # Metadata often give the time in UTC, and the address the outlet's own day.
         utc = re.search(r"\dT\d.*(?:Z|\+00:?00)$", said.strip())
-        if utc and in_url is not None and abs(in_url - day) == timedelta(days=1):
-            return in_url, "url"
+        if utc and in_url and abs(in_url - day) == timedelta(days=1):
+            break
         return day, "metadata"
     if in_url is not None:
         return in_url, "url"
@@ -230,12 +227,8 @@ def _stated_dates(tree: Element, meta: dict[str, str], linked: dict[str, Any]) -
     yield from (meta[name] for name in _DATES if name in meta)
     for element in tree.iter("time", "span", "div", "p", "abbr"):
         if element.get("itemprop") == "datePublished" or element.get("pubdate") is not None:
-            yield (
-                element.get("datetime")
-                or element.get("content")
-                or element.get("title")
-                or text_of(element)
-            )
+            told = map(element.get, ("datetime", "content", "title"))
+            yield next(filter(None, told), None) or text_of(element)
 
 
 def _date_beside_headline(tree: Element, text: str) -> date | None:
@@ -247,11 +240,8 @@ def _date_beside_headline(tree: Element, text: str) -> date | None:
     first = next((n for n, block in enumerate(blocks) if letters_of(block) in headings), None)
     if first is None or not start:
         return None
-    between = []
-    for block in blocks[first + 1 : first + 1 + _MOST_BETWEEN]:
-        if letters_of(block[:200]).startswith(start):
-            break
-        between.append(block)
+    after = blocks[first + 1 : first + 1 + _MOST_BETWEEN]
+    between = list(takewhile(lambda block: not letters_of(block[:200]).startswith(start), after))
     for block in between:
         day = find_date(block) if len(block) <= _LONGEST_BY_LINE else None
         if day and len(block.split()) <= _MOST_WORDS and not _NOT_PUBLISHED.search(block):

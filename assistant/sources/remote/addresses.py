@@ -70,9 +70,8 @@ def parse_target(url: str, *, allow_private: bool = False) -> Target:
     if scheme not in _PORTS:
         raise _not_on_the_web(url)
     if "@" in parts.netloc:
-        raise ArticleError(
-            shown(url), "holds a user name or password", "leave out what is before the @"
-        )
+        remedy = "leave out what is before the @"
+        raise ArticleError(shown(url), "holds a user name or password", remedy)
     if port == 0 or (not allow_private and port not in (None, *_PORTS.values())):
         remedy = OWN_NETWORK if port else "leave out the port"
         raise ArticleError(shown(url), f"names port {port}, where no web site is", remedy)
@@ -80,7 +79,7 @@ def parse_target(url: str, *, allow_private: bool = False) -> Target:
     if parts.query:
         path += "?" + quote(parts.query, safe=_SAFE)
     name = _plain_host(host, url)
-    if not allow_private and not _is_address(name) and ("." not in name or _LOCAL.fullmatch(name)):
+    if not allow_private and not is_ip(name) and ("." not in name or _LOCAL.fullmatch(name)):
         raise ArticleError(shown(url), "has a name of your own network", OWN_NETWORK)
     return Target(scheme, name, port or _PORTS[scheme], path)
 
@@ -115,9 +114,8 @@ def _check_spelling(url: str) -> None:
         raise ArticleError(shown(url), problem, "use a shorter address")
     # Python's parser silently drops some of these; browsers read \ as /.
     if "\\" in url or not url.strip().isprintable():
-        raise ArticleError(
-            shown(url), "holds a character that no address has", "write it as https://…"
-        )
+        problem = "holds a character that no address has"
+        raise ArticleError(shown(url), problem, "write it as https://…")
 
 
 def _not_on_the_web(url: str) -> ArticleError:
@@ -144,13 +142,14 @@ def _plain_host(host: str, url: str) -> str:
     if not _HOST.fullmatch(name):
         raise ArticleError(shown(url), "names a site that cannot exist", "check its spelling")
     # 127.1, 0x7f.1, 0177.0.0.1 and 2130706433 are all 127.0.0.1 to some programs.
-    if re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2]) and not _is_address(name):
+    if re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2]) and not is_ip(name):
         problem = "writes an IP address in an unusual way"
         raise ArticleError(shown(url), problem, "write it as four numbers, like 93.184.216.34")
     return name
 
 
-def _is_address(host: str) -> bool:
+def is_ip(host: str) -> bool:
+    """Whether this is an IP address, not a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -159,26 +158,29 @@ def _is_address(host: str) -> bool:
 
 
 def check_addresses(
-    target: Target, addresses: Sequence[str], *, allow_private: bool, allowed_before: bool = False
-) -> None:
-    """Refuses a host unless all its addresses may be connected to.
+    target: Target, addresses: Sequence[str], *, allow_private: bool, came_from_web: bool
+) -> bool:
+    """Refuses a host unless all its IP addresses may be connected to; whether all are public.
 
     Args:
-        addresses: IP addresses of the host.
-        allowed_before: private addresses would be allowed if no public site had led here.
+        came_from_web: a public site led here, so private addresses are refused in any case.
 
     Raises:
         ArticleError: one of them may not, which could be the one that is used.
     """
+    public = True
     for address in addresses:
         ip = ip_address(address)
-        if is_public(ip) or (allow_private and is_usable(ip)):
+        if is_public(ip):
             continue
-        if allowed_before and is_usable(ip):
+        public, usable = False, is_usable(ip)
+        if usable and allow_private and came_from_web:
             remedy = "add that address itself if you trust it"
             raise ArticleError(target.url, "is on your own network", remedy)
-        remedy = OWN_NETWORK if is_usable(ip) else "check the address"
-        raise ArticleError(target.url, f"is not on the public internet ({address})", remedy)
+        if not usable or not allow_private:
+            remedy = OWN_NETWORK if usable else "check the address"
+            raise ArticleError(target.url, f"is not on the public internet ({address})", remedy)
+    return public
 
 
 def is_public(ip: IPv4Address | IPv6Address) -> bool:

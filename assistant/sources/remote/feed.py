@@ -1,21 +1,17 @@
 """RSS and Atom: what a feed lists, and which feeds a page names; the adapter of feedparser."""
 
-import codecs
 import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
 
 from assistant.errors import ArticleError
-from assistant.sources.dates import find_date
-from assistant.sources.decoding import clean
+from assistant.sources.decoding import UTF16_MARKS, charset_of, clean, to_utf8
 from assistant.sources.formats.elements import parse_tree, text_blocks
-from assistant.sources.metadata import MAX_TITLE, canonical_url
+from assistant.sources.metadata import MAX_TITLE, absolute_url, find_date
 from assistant.sources.remote.addresses import shown
-from assistant.sources.remote.kinds import parse_content_type, to_utf8
 from assistant.text.dates import EARLIEST_YEAR
 
 MAX_BYTES = 5 << 20
@@ -52,7 +48,6 @@ class Feed:
     """The content of a feed."""
 
     title: str
-    url: str
     entries: tuple[Entry, ...]
     """Newest first if all have dates, else in the feed's order; each address once."""
     ttl: float | None = None
@@ -72,7 +67,7 @@ def _root(text: str) -> str:
         end = next((end for start, end in _PROLOGUE if text.startswith(start, at)), None)
         if end is None:
             found = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)").match(text, at)
-            return found.group(1).lower() if found else ""
+            return found[1].lower() if found else ""
         at = text.find(end, at)
         at = text.find("<", at) if at >= 0 else at
     return ""
@@ -105,18 +100,20 @@ def parse_feed(content: bytes, url: str, *, limit: int = MAX_ENTRIES) -> Feed:
         entry = _entry(item, url, atom=atom)
         if entry is not None:
             entries.setdefault(entry.url, entry)
-    newest = _newest_first(tuple(entries.values()))[:limit]
-    return Feed(_plain(parsed.feed.get("title", ""))[:MAX_TITLE], url, newest, _ttl(parsed.feed))
+    listed = tuple(entries.values())
+    if all(entry.published for entry in listed):
+        listed = tuple(sorted(listed, key=lambda entry: entry.published or "", reverse=True))
+    title = _plain(parsed.feed.get("title", ""))[:MAX_TITLE]
+    return Feed(title, listed[:limit], _ttl(parsed.feed))
 
 
 def _decoded(content: bytes) -> str:
     """The text without its XML declaration, which would decide on the encoding once more."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith(UTF16_MARKS):
         text = content.decode("utf-16", "replace")
     else:
         named = re.match(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", content[:400])
-        declared = f"text/xml; charset={named.group(1).decode() if named else ''}"
-        _, charset = parse_content_type(declared)
+        charset = charset_of(named[1].decode()) if named else None
         text = to_utf8(content, charset).decode("utf-8-sig", "replace")
     return re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
 
@@ -136,9 +133,8 @@ def _parsed(text: str, url: str) -> Any:
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # It has no error of its own; random tags and numbers make it raise these.
-        raise ArticleError(
-            shown(url), "is a feed too broken to be read", "add its articles one by one"
-        ) from error
+        problem = "is a feed too broken to be read"
+        raise ArticleError(shown(url), problem, "add its articles one by one") from error
 
 
 def _entry(item: Any, base: str, *, atom: bool) -> Entry | None:
@@ -159,10 +155,7 @@ def _entry(item: Any, base: str, *, atom: bool) -> Entry | None:
 def _address(link: str, base: str) -> str | None:
     """The absolute address of a link without tracking parameters; None if it is not valid."""
     link = link.strip().replace(" ", "%20")
-    try:
-        return canonical_url(urljoin(base, link), base) if link else None
-    except (ArticleError, ValueError):
-        return None
+    return absolute_url(link, base) if link else None
 
 
 def _published(told: str | None) -> str | None:
@@ -180,12 +173,6 @@ def _published(told: str | None) -> str | None:
         return moment.isoformat() if moment.time() != datetime.min.time() else str(moment.date())
     day = find_date(told)
     return str(day) if day else None
-
-
-def _newest_first(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    if not all(entry.published for entry in entries):
-        return entries
-    return tuple(sorted(entries, key=lambda entry: entry.published or "", reverse=True))
 
 
 def _plain(markup: str | None, kind: str = "text/html") -> str:

@@ -19,21 +19,63 @@ Addresses come from strangers: from feeds, from redirects, from a link that some
 Not promised: a machine of one's own network that has a public address is fetched like any other.
 """
 
+import codecs
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 from assistant.errors import ArticleError
+from assistant.sources.decoding import UTF16_MARKS, charset_of, to_utf8
 from assistant.sources.remote.addresses import BY_HAND, parse_target, redirected, shown
-from assistant.sources.remote.kinds import TEXTS, parse_content_type, suffix_of, to_utf8
 from assistant.sources.remote.transport import LATER, Limits, Network, Response, request
 
 MAX_BYTES = 20 << 20
 TIMEOUT = 20.0
 MAX_REDIRECTS = 5
+
+_TEXTS = frozenset((".html", ".xhtml", ".txt", ".md", ".csv", ".tsv", ".jsonl", ".xml"))
+"""The endings of files with text."""
+
+_TYPES = {
+    content_type: suffix
+    for suffix, content_types in {
+        ".html": "text/html",
+        ".xhtml": "application/xhtml+xml",
+        ".txt": "text/plain",
+        ".md": "text/markdown text/x-markdown",
+        ".csv": "text/csv application/csv",
+        ".tsv": "text/tab-separated-values",
+        ".jsonl": "application/jsonl application/x-jsonlines application/x-ndjson",
+        ".xml": "application/rss+xml application/atom+xml application/rdf+xml application/xml"
+        " text/xml",
+        ".pdf": "application/pdf application/x-pdf",
+        ".rtf": "application/rtf text/rtf",
+        ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ".epub": "application/epub+zip",
+        ".zip": "application/zip application/x-zip-compressed",
+    }.items()
+    for content_type in content_types.split()
+}
+_UNSAID = ("", "application/octet-stream", "binary/octet-stream", "application/x-download")
+_OF_PATHS = {".markdown": ".md", ".htm": ".html"} | {suffix: suffix for suffix in _TEXTS}
+
+# What the first characters suggest; the first match counts. None: neither text nor a document.
+_STARTS = (
+    (r"%pdf-", ".pdf"),
+    (r"\{\\rtf", ".rtf"),
+    (r".*[\x00-\x08\x0e-\x1a\x1c-\x1f]", None),
+    (r"<!doctype html|<(html|head|body|title|script|meta|div|p|h1)\b", ".html"),
+    (r"<\?xml.*<html", ".xhtml"),
+    (r"<\?xml|<(rss|feed|rdf:rdf)\b", ".xml"),
+    (r"", ".txt"),
+)
 
 
 class StatusError(ArticleError):
@@ -78,7 +120,7 @@ class Fetched:
 
     def utf8(self) -> bytes:
         """The content to parse: text in UTF-8 if the site's charset is needed to read it."""
-        return to_utf8(self.content, self.charset) if self.suffix in TEXTS else self.content
+        return to_utf8(self.content, self.charset) if self.suffix in _TEXTS else self.content
 
 
 def fetch(
@@ -135,8 +177,10 @@ def fetch(
 def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> Fetched:
     headers = response.headers
     not_modified = response.status == 304
-    content_type, charset = parse_content_type(headers.get("content-type", ""))
-    suffix = "" if not_modified else suffix_of(content_type, charset, response.content, final_url)
+    control = headers.get("cache-control", "").lower()
+    max_age = re.search(r"(?:^|[\s,])max-age=\"?(\d{1,9})", control)
+    content_type, charset = _content_type(headers.get("content-type", ""))
+    suffix = "" if not_modified else _suffix_of(content_type, charset, response.content, final_url)
     return Fetched(
         url=url,
         final_url=final_url,
@@ -146,7 +190,7 @@ def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> 
         charset=charset,
         etag=_remembered(headers.get("etag")),
         last_modified=_remembered(headers.get("last-modified")),
-        max_age=_max_age(headers.get("cache-control", "")),
+        max_age=max_age and float(max_age[1]),
         not_modified=not_modified,
         private=private,
     )
@@ -155,11 +199,6 @@ def _fetched(url: str, final_url: str, response: Response, *, private: bool) -> 
 def _remembered(value: str | None) -> str | None:
     """A header to send back with the next request, unless it is too long."""
     return value if value and len(value) <= 500 and value.isascii() else None
-
-
-def _max_age(cache_control: str) -> float | None:
-    found = re.search(r"(?:^|[\s,])max-age=\"?(\d{1,9})", cache_control.lower())
-    return float(found.group(1)) if found else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -185,3 +224,58 @@ def _refusal(status: int) -> tuple[str, str]:
     if status >= 500:
         return f"has trouble ({status})", LATER
     return f"answers with status {status} instead of a page", BY_HAND
+
+
+# ---- kinds of content -----------------------------------------------------------------------
+
+
+def _content_type(header: str) -> tuple[str, str | None]:
+    """(type, Python's name of the charset) of a ``Content-Type``; "" and None if missing."""
+    if "/" not in header:
+        return "", None
+    message = Message()
+    message["content-type"] = header
+    charset = None
+    with suppress(ValueError):  # of a parameter numbered with thousands of digits
+        charset = charset_of(message.get_content_charset() or "")
+    return message.get_content_type(), charset
+
+
+def _suffix_of(declared: str, charset: str | None, content: bytes, url: str) -> str:
+    """The ending of a file with this content, whatever the site declares.
+
+    Raises:
+        ArticleError: it is of a kind that is not supported.
+    """
+    found = _sniff(content, charset)
+    expected = found if declared in _UNSAID else _TYPES.get(declared)
+    if declared not in _UNSAID and expected is None:
+        raise ArticleError(url, f"is {declared[:60]}, which is not read", BY_HAND)
+    if found is None or expected is None:
+        raise ArticleError(url, "is neither text nor a document", BY_HAND)
+    if expected not in _TEXTS and found in _TEXTS:
+        raise ArticleError(url, f"says that it is {declared}, but is not", BY_HAND)
+    if expected == ".txt" and found in _TEXTS:  # the type of files that servers do not know
+        return _OF_PATHS.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".txt")
+    if expected in (".md", ".csv", ".tsv", ".jsonl") and found in _TEXTS:
+        return expected  # Markdown may well begin with a tag
+    if found == ".zip":
+        return expected if expected in (".docx", ".epub") else found
+    if found == ".txt" or (expected, found) == (".xhtml", ".html"):
+        return expected  # the first bytes cannot tell more
+    return found
+
+
+def _sniff(content: bytes, charset: str | None) -> str | None:
+    """The ending that the first bytes suggest; None for neither text nor a document."""
+    if content.startswith(b"PK\x03\x04"):
+        if b"application/epub+zip" in content[:200]:
+            return ".epub"
+        return ".docx" if b"word/document.xml" in content else ".zip"
+    head = content[:2048]
+    if head.startswith(UTF16_MARKS):
+        charset = "utf-16"
+    elif charset is None or not charset.startswith(("utf-16", "utf-32")):
+        charset = "latin-1"  # enough to see tags
+    start = head.removeprefix(codecs.BOM_UTF8).decode(charset, "ignore").lstrip().lower()
+    return next(suffix for pattern, suffix in _STARTS if re.match(pattern, start, re.DOTALL))

@@ -1,7 +1,4 @@
-"""One HTTP exchange through checked connections, within limits; the adapter of httpcore2.
-
-What it promises is told in `assistant.sources.remote.fetch`.
-"""
+"""One HTTP exchange as `fetch` promises it, on checked connections; the adapter of httpcore2."""
 
 import gzip
 import io
@@ -13,22 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
 
 import httpcore2  # this module is itself imported on use: 50 ms
 
 from assistant.errors import ArticleError
-from assistant.sources.remote.addresses import BY_HAND, Target, check_addresses, is_public
+from assistant.sources.remote.addresses import BY_HAND, Target, check_addresses, is_ip
 
 AGENT = "news-assistant"
 """The name by which robots.txt files may speak of this program."""
 
 LATER = "try again later"
 
-_BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, EOFError, gzip.BadGzipFile, zlib.error)
 
 
 class UnreachableError(ArticleError):
@@ -50,7 +45,9 @@ class Network:
 
     resolve: Callable[[str, int], Sequence[str]] = _resolve
     """(name, port) to IP addresses, best first; raises OSError if the name has none."""
-    connect: Callable[[str, int, float], httpcore2.NetworkStream] = _connect
+    connect: Callable[[str, int, float], httpcore2.NetworkStream] = (
+        httpcore2.SyncBackend().connect_tcp
+    )
     """(checked IP address, port, seconds) to a connection; raises httpcore2.NetworkError."""
     trust: Callable[[], ssl.SSLContext] = httpcore2.default_ssl_context
     """The certificates to trust: those of the operating system."""
@@ -103,42 +100,56 @@ def request(
         UnreachableError: nothing answers.
         ArticleError: its addresses are refused, or its answer is broken, too large or too slow.
     """
+    headers = [
+        ("Host", target.authority),
+        ("User-Agent", f"{AGENT}/{version(AGENT)}"),
+        ("Accept", "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8"),
+        ("Accept-Encoding", "gzip"),
+        *condition.items(),
+    ]
+    address = httpcore2.URL(
+        scheme=target.scheme, host=target.host, port=target.port, target=target.path
+    )
     with _explained(target.url, limits.timeout):
         addresses = _look_up(target, limits)
-        check_addresses(
-            target,
-            addresses,
-            allow_private=limits.allow_private and not came_from_web,
-            allowed_before=limits.allow_private,
+        public = check_addresses(
+            target, addresses, allow_private=limits.allow_private, came_from_web=came_from_web
         )
-        return _exchange(target, addresses, condition, limits)
+        trust = limits.network.trust() if target.scheme == "https" else None
+        with (
+            httpcore2.ConnectionPool(trust, network_backend=_Checked(addresses, limits)) as pool,
+            pool.stream("GET", address, headers=headers) as response,
+        ):
+            given = {
+                _header(name).lower(): _header(value) for name, value in reversed(response.headers)
+            }
+            content = b""
+            if response.status == 200:
+                content = _body(response.iter_stream(), given, target.url, limits.max_bytes)
+            return Response(response.status, given, content, public)
 
 
-def _look_up(target: Target, limits: Limits) -> list[str]:
+def _look_up(target: Target, limits: Limits) -> Sequence[str]:
     """The addresses of a host. In a thread: a name server may take longer than the deadline."""
-    try:
-        return [str(ip_address(target.host))]
-    except ValueError:
-        pass
-    results: SimpleQueue[Sequence[str] | OSError] = SimpleQueue()
+    if is_ip(target.host):
+        return [target.host]
+    results: SimpleQueue[Sequence[str]] = SimpleQueue()
 
     def resolve() -> None:
         try:
             results.put(limits.network.resolve(target.host, target.port))
-        except OSError as error:
-            results.put(error)
+        except OSError:
+            results.put(())
 
     Thread(target=resolve, daemon=True, name="name server").start()
     try:
         found = results.get(timeout=limits.left)
     except Empty as error:
         raise httpcore2.ConnectTimeout("the name server is silent") from error
-    if isinstance(found, OSError) or not found:
+    if not found:
         remedy = "check its spelling and the connection to the internet"
-        raise UnreachableError(target.url, "names a site that is not found", remedy) from (
-            found if isinstance(found, OSError) else None
-        )
-    return list(found)
+        raise UnreachableError(target.url, "names a site that is not found", remedy)
+    return found
 
 
 class _Checked(httpcore2.NetworkBackend):
@@ -167,10 +178,10 @@ class _Deadline(httpcore2.NetworkStream):
         self._stream = stream
         self._limits = limits
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, *_: object, **__: object) -> bytes:
         return self._stream.read(max_bytes, self._limits.left)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, *_: object, **__: object) -> None:
         self._stream.write(buffer, self._limits.left)
 
     def close(self) -> None:
@@ -180,41 +191,14 @@ class _Deadline(httpcore2.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,
+        *_: object,
+        **__: object,
     ) -> "_Deadline":
         stream = self._stream.start_tls(ssl_context, server_hostname, self._limits.left)
         return _Deadline(stream, self._limits)
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
-
-
-def _exchange(
-    target: Target, addresses: Sequence[str], condition: Mapping[str, str], limits: Limits
-) -> Response:
-    headers = [
-        ("Host", target.authority),
-        ("User-Agent", f"{AGENT}/{version(AGENT)}"),
-        ("Accept", "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8"),
-        ("Accept-Encoding", "gzip"),
-        *condition.items(),
-    ]
-    address = httpcore2.URL(
-        scheme=target.scheme, host=target.host, port=target.port, target=target.path
-    )
-    trust = limits.network.trust() if target.scheme == "https" else None
-    with (
-        httpcore2.ConnectionPool(trust, network_backend=_Checked(addresses, limits)) as pool,
-        pool.stream("GET", address, headers=headers) as response,
-    ):
-        given: dict[str, str] = {}
-        for name, value in response.headers:
-            given.setdefault(name.decode("latin-1").lower(), _header(value))
-        content = b""
-        if response.status == 200:
-            content = _body(response.iter_stream(), given, target.url, limits.max_bytes)
-        public = all(is_public(ip_address(address)) for address in addresses)
-        return Response(response.status, given, content, public)
 
 
 def _header(value: bytes) -> str:
@@ -228,41 +212,22 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], url: str, max_byt
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise ArticleError(url, f"is packed as {coding[:40]}, which was not asked for", BY_HAND)
-    wire = _Wire(iter(chunks), url, max_bytes)
+    most = f"{max_bytes / (1 << 20):.3g} MB"
+    excess = ArticleError(url, f"has more than {most}", "raise max_file_mb")
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > max_bytes:
-        raise wire.excess
-    packed = coding.endswith("gzip")
-    stream = io.BufferedReader(wire)
-    content = (gzip.GzipFile(fileobj=stream) if packed else stream).read(max_bytes + 1)
+        raise excess
+    received = bytearray()
+    for chunk in chunks:
+        received += chunk
+        if len(received) > max_bytes:
+            raise excess
+    if not coding.endswith("gzip"):
+        return bytes(received)
+    content = gzip.GzipFile(fileobj=io.BytesIO(received)).read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise wire.excess
+        raise excess
     return content
-
-
-class _Wire(io.RawIOBase):
-    """The bytes of a body as they arrive, up to the limit."""
-
-    def __init__(self, chunks: Iterator[bytes], url: str, max_bytes: int) -> None:
-        self._chunks = chunks
-        self._chunk = b""
-        self._left = max_bytes
-        most = f"{max_bytes / (1 << 20):.3g} MB"
-        self.excess = ArticleError(url, f"has more than {most}", "raise max_file_mb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._chunk:
-            self._chunk = next(self._chunks, b"")
-            self._left -= len(self._chunk)
-            if self._left < 0:
-                raise self.excess
-        taken = self._chunk[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._chunk = self._chunk[len(taken) :]
-        return len(taken)
 
 
 @contextmanager
@@ -274,13 +239,13 @@ def _explained(url: str, timeout: float) -> Iterator[None]:
         problem, remedy = f"takes longer than {timeout:g} seconds", f"{LATER}, or allow more time"
         raise UnreachableError(url, problem, remedy) from error
     except httpcore2.ConnectError as error:
-        problem, remedy = "cannot be reached", f"check the address and the connection, or {LATER}"
         cause = next(iter(error.args), None)
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "verify_message", "") or "no secure connection"
-            problem, remedy = f"cannot prove that it is the site ({reason})", "check the address"
-            raise ArticleError(url, problem, remedy) from error
-        raise UnreachableError(url, problem, remedy) from error
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, *_BROKEN_GZIP) as error:
+            problem = f"cannot prove that it is the site ({reason})"
+            raise ArticleError(url, problem, "check the address") from error
+        remedy = f"check the address and the connection, or {LATER}"
+        raise UnreachableError(url, "cannot be reached", remedy) from error
+    except _BROKEN as error:
         reason = " ".join(str(error).split())[:120]
         raise ArticleError(url, f"gives an answer that is broken ({reason})", LATER) from error
