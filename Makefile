@@ -15,14 +15,23 @@ export ASSISTANT_PORT := $(PORT)
 endif
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: chat test check eval train bench clean
+# Tests of a module share a corpus or a server, so one process runs them.
+PYTEST  = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Python compiles what it imports; most installed files never are.
+PIP     = $(BIN)/pip install --quiet --no-compile --editable
+
+.PHONY: chat test test-fast check eval train bench clean
 
 chat: $(VENV)/.installed
 	@$(BIN)/assistant chat
 
 test: $(VENV)/.installed-dev
 	@./tests/browser.sh
-	$(BIN)/pytest
+	$(PYTEST)
+
+# What a developer runs between two edits: everything but what takes seconds.
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -54,10 +63,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { echo 'Python lacks venv: on Debian, apt-get install python3-venv'; exit 1; }
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --editable .
+	$(PIP) .
 	@touch $@
 
 # Every extra includes that of the evaluation.
 $(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --editable '.[$*]'
+	$(PIP) '.[$*]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-eval

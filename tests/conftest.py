@@ -26,6 +26,11 @@ BUNDLED = Path(__file__).parent.parent / "corpus" / "articles"
 INTERVIEW = "galuzin-csto-tass.txt"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow modules are first, so that no worker has one left when the others have ended."""
+    items.sort(key=lambda item: not hasattr(item.module, "pytestmark"))
+
+
 @dataclass
 class WordEmbedder:
     """Bags of words, hashed into 1024 places: texts are near when they share words."""

@@ -26,6 +26,7 @@ import threading
 import types
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -45,31 +46,34 @@ IMPORTED = """
     pytest tests.conftest assistant.cli babel.dates chromadb.api.rust chromadb.telemetry.product.events
     datasketch platformdirs py3langid sentence_transformers torch transformers.models.bert.modeling_bert
 """.split()
+PIPE_ENDS = "p2cread p2cwrite c2pread c2pwrite errread errwrite".split()
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): orphans of our children become our own children."""
 
 
 class Forked(subprocess.Popen):
-    """A process as of `subprocess.Popen([sys.executable, "-c" or "-m", …])`."""
+    """A process as of `subprocess.Popen([sys.executable, "-c" or "-m", …])`.
 
-    def _execute_child(self, args, *options):
-        cwd, env = options[4:6]
-        pipes, start_new_session = options[9:15], options[20]
-        theirs = [pipes[0], pipes[3], pipes[5]]
-        python, *arguments = map(str, args)
+    What starts it is replaced; all else is of the standard library.
+    """
+
+    def _execute_child(self, *values):
+        given = signature(subprocess.Popen._execute_child).bind(self, *values).arguments
+        python, *arguments = map(str, given["args"])
         assert python == sys.executable
         request = {
             "arguments": arguments,
-            "cwd": str(cwd or Path.cwd()),
-            "environment": dict(os.environ if env is None else env),
-            "session": start_new_session,
+            "cwd": str(given["cwd"] or Path.cwd()),
+            "environment": dict(os.environ if given["env"] is None else given["env"]),
+            "session": given["start_new_session"],
         }
-        given = [own if pipe == -1 else pipe for pipe, own in zip(theirs, range(3), strict=True)]
+        theirs = [given["p2cread"], given["c2pwrite"], given["errwrite"]]
+        files = [own if pipe == -1 else pipe for own, pipe in enumerate(theirs)]
         server = _server()
-        socket.send_fds(server, [json.dumps(request).encode()], given)
+        socket.send_fds(server, [json.dumps(request).encode()], files)
         self.pid = int(server.recv(100))
         self._child_created = True
-        self._close_pipe_fds(*pipes)
+        self._close_pipe_fds(*(given[end] for end in PIPE_ENDS))
 
 
 if sys.platform != "linux":

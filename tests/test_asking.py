@@ -71,6 +71,7 @@ def test_a_misspelled_question_is_answered_and_says_what_was_searched_for(bundle
     assert answer.question == "what did Galuzn say about the EU mision"
 
 
+@pytest.mark.slow
 def test_every_citation_stands_where_it_says(bundled):
     for question in (MAIN_QUESTION, "What is the CSTO?", "When was the EAEU treaty signed?"):
         for citation in bundled.ask(question).citations:
@@ -112,6 +113,7 @@ def test_questions_that_cannot_be_searched_for_get_a_sensible_sentence(bundled, 
     assert said in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question",
     [
@@ -148,6 +150,7 @@ def test_the_json_object_has_the_promised_keys(bundled):
     assert keys <= set(shown["citations"][0])
 
 
+@pytest.mark.slow
 def test_suggested_questions_are_answered(bundled):
     questions = bundled.suggested_questions(4)
     assert len(questions) == 4

@@ -67,6 +67,7 @@ def test_help_teaches_with_two_examples_and_loads_nothing_heavy(command):
     assert len(re.findall(r"^ +assistant [^\n]+$", done.stdout, re.MULTILINE)) >= 2
 
 
+@pytest.mark.slow
 def test_a_day_with_the_command_line(folder):
     """Most commands once as a person runs them, in a process that imports what it needs."""
     (folder.root / INTERVIEW).write_bytes((BUNDLED / INTERVIEW).read_bytes())

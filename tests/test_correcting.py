@@ -297,6 +297,7 @@ def test_details_say_where_an_article_came_from(folder, tmp_path):
         assert details.article.text[passage.start : passage.end] == passage.text
 
 
+@pytest.mark.slow
 def test_the_command(folder):
     folder.write("ferry.md", FERRY)
     corpus = folder.root
@@ -469,6 +470,7 @@ def test_an_import_stopped_before_it_begins_does_nothing(folder, tmp_path):
         assert list(folder.root.glob("**/*.md")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
     export = whales(tmp_path / "whales.jsonl", 40, sentences=90)

@@ -19,6 +19,8 @@ from assistant.settings import load_settings
 from .conftest import Folder, WordEmbedder
 from .fork_server import Forked
 
+pytestmark = pytest.mark.slow
+
 ARTICLES = 200
 RANDOM_KILLS = 30
 AIMED_KILLS = 30

@@ -344,6 +344,7 @@ def command(*arguments, fresh=False):
     return process(line, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_person_runs_compares_and_reports(tmp_path):
     folder = write_dataset(tmp_path / "small")
     where = ["--dataset", folder, "--cache", tmp_path / "c", "--runs", tmp_path / "runs"]
@@ -365,6 +366,7 @@ def test_a_person_runs_compares_and_reports(tmp_path):
     assert "The ferry sails at noon." in run.with_suffix(".html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, said",
     [
@@ -402,6 +404,7 @@ def test_the_page_of_an_installed_program_names_no_command_that_is_not_there(tmp
     assert done.stdout.splitlines()[1].endswith("broken.json: is not JSON; remove the file")
 
 
+@pytest.mark.slow
 def test_every_command_teaches_by_example():
     for name in main.commands:
         if name != "bundled":

@@ -568,6 +568,7 @@ def read_until(process, words):
     raise AssertionError(f"{words!r} was never printed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_watching_ends_when_it_is_told(folder, started, sent):
     process = started(folder.root, "watch", fresh=sent == signal.SIGTERM)
@@ -579,6 +580,7 @@ def test_watching_ends_when_it_is_told(folder, started, sent):
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_following_on_the_command_line(site, folder, started):
     site.web.at("/feed", site.feed("whale"))
     site.article("whale")
@@ -614,6 +616,7 @@ def test_a_mistaken_command_says_what_to_do(folder, started, arguments, told):
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_the_chat_follows_the_folder_if_asked(folder, started):
     process = started(folder.root, "chat", "--port", "0", "--watch", fresh=True)
     read_until(process, "Open http")

@@ -970,6 +970,7 @@ def zipped(members):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measured in kilobytes as Linux does")
 @pytest.mark.parametrize(
     "name, make, most",

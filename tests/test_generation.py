@@ -800,6 +800,7 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_nobody_but_the_service_is_asked_and_nothing_is_imported_early(llm_server, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, llm_server.url],

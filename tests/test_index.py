@@ -275,6 +275,7 @@ def other(folder):
     process.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chroma_owner", ["here", "there"])
 def test_what_one_process_changes_the_other_sees_at_its_next_question(folder, other, chroma_owner):
     folder.write("first.txt", STORY.format("first"))

@@ -362,6 +362,7 @@ def test_offsets_are_exact_in_every_script(pieces, times, max_words):
     assert not text[at:].strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", [*HOSTILE, "".join(HOSTILE), "\u0e48" * 300, "中" * 3000])
 def test_no_question_is_too_strange(mixed, question):
     assert mixed.ask(question).text

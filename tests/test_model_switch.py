@@ -29,6 +29,8 @@ from assistant.store.store import Store
 from .conftest import Folder, WordEmbedder
 from .fork_server import Forked
 
+pytestmark = pytest.mark.slow
+
 STORIES = 300
 """Of a passage each: two batches."""
 

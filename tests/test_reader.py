@@ -162,6 +162,7 @@ def test_a_short_answer_keeps_the_marks_on_its_last_letter(model, name):
 # ---- batches, and what is hard to read ------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question, passage, answer", FACTS)
 @pytest.mark.parametrize(
     "others",
@@ -648,6 +649,7 @@ def reranker(made):
 TEXTS = ["A dog barks.", "The cat sleeps on the mat.", "", "🎉", "Rain fell on the hills. " * 30]
 
 
+@pytest.mark.slow
 def test_the_scores_are_those_of_the_model_itself_from_0_to_1(reranker):
     folder, predict = reranker
     scores = SentenceReranker(str(folder)).scores("who barks?", TEXTS)

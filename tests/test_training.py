@@ -29,6 +29,8 @@ from eval.training.material import Material
 from eval.training.model import collate, losses
 from eval.training.train import CHECKPOINT, Plan, load_checkpoint, train
 
+pytestmark = pytest.mark.slow
+
 TOWNS = [
     ("Alderbrook", "Wend", "Anna Berg", "1998", "apples and honey", "Monday", "nine", "Jonas Weir"),
     ("Bexholm", "Tarn", "Paul Okafor", "2003", "copper pots", "Tuesday", "four", "Mira Sand"),

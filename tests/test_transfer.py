@@ -330,6 +330,7 @@ def test_a_full_disk_leaves_nothing_half(exported, tmp_path):
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_export_and_import_from_the_command_line(folder, tmp_path):
     folder.write("a.txt", STORY.format("alpha"))
     assert run("sync", corpus=folder.root).returncode == 0

@@ -763,6 +763,7 @@ def test_long_texts_are_no_harder_than_long(text):
 # ---- the bundled articles -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_answer_of_the_assistant_verifies_itself(bundled):
     asked = (
         "what did Galuzin say about the EU mission",

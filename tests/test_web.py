@@ -19,6 +19,8 @@ from .conftest import INTERVIEW, copy_bundled
 from .fork_server import MAIN, Forked
 from .test_asking import MAIN_QUESTION, MAIN_SENTENCE
 
+pytestmark = pytest.mark.slow
+
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 EVIL = "//evil.invalid"
 HOSTILE = f"""---

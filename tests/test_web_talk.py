@@ -10,6 +10,8 @@ from .llm_server import LLMServer, Reply
 from .test_asking import MAIN_QUESTION
 from .test_web import Visit, browser, serving  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow
+
 MEMBERS = "How many members does the CSTO have?"
 
 

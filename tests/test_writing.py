@@ -18,6 +18,8 @@ from .hostile import ADDRESS, HOSTILE, TRACE
 from .llm_server import LLMServer, Reply
 from .test_asking import MAIN_QUESTION
 
+pytestmark = pytest.mark.slow
+
 PROSE = "Galuzin said that the EU mission is collecting intelligence against Russia. [1]"
 
 
