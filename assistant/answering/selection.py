@@ -1,6 +1,5 @@
 """What was read is ranked once, and the sentences to quote are chosen once, for both answerers."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +12,6 @@ from assistant.retrieval.question_types import may_disagree
 from assistant.schema import Article, Evidence, Query, ScoredPassage
 from assistant.store.store import Store
 from assistant.text.similarity import word_similarity
-
-RETRIEVED = 8.0
-"""What the score of retrieval, 0 to 1, weighs in the order of passages. Held-out training questions
-would have 1 (the right passage first in 0.908, with 8 in 0.884), but news would not: the reader has
-seen none. Chosen on the data sets of eval/README.md, of which none is worse off than with 1."""
-
 
 RELATIVE_FLOOR = 0.7
 """A further sentence is quoted when it is at least this fraction as probable as the best. On
@@ -40,19 +33,12 @@ class Ranked:
 
 
 def rank(result: ReaderResult, candidates: Sequence[ScoredPassage]) -> Ranked:
-    """The candidates by the log odds of their best sentence plus `RETRIEVED` times their score."""
+    """The candidates in the order of their best sentences."""
     best: dict[int, float] = {}
     for one in result.evidence:
         best.setdefault(one.passage.number, one.probability)
-    passages = sorted(candidates, key=lambda c: -_passage_score(c, best.get(c.passage.number)))
+    passages = sorted(candidates, key=lambda c: -best.get(c.passage.number, -1.0))
     return Ranked(tuple(passages), result.evidence, result.confidence, result.short_answer)
-
-
-def _passage_score(candidate: ScoredPassage, probability: float | None) -> float:
-    if probability is None:
-        return -math.inf
-    kept = min(max(probability, 1e-9), 1 - 1e-9)
-    return math.log(kept / (1 - kept)) + RETRIEVED * candidate.score
 
 
 @dataclass(frozen=True)
