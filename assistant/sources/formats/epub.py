@@ -1,7 +1,4 @@
-"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML.
-
-Elements are found in any namespace: not all books use the right one.
-"""
+"""EPUB books and magazines: a ZIP of XHTML chapters, with their order and metadata in XML."""
 
 import posixpath
 from collections.abc import Iterator
@@ -34,6 +31,7 @@ def parse_epub(content: bytes, path: str) -> FiledArticle:
         if _ENCRYPTION in archive.namelist() and _is_locked(part(archive, _ENCRYPTION, path)):
             raise ArticleError(path, "is locked (DRM)", "use a copy without it")
         container = _xml(part(archive, _CONTAINER, path), path)
+        # Here and below in any namespace: not all books use the right one.
         found = next(container.iter("{*}rootfile"), None)
         where = unquote(found.get("full-path") or "") if found is not None else ""
         book = _xml(part(archive, where, path), path)

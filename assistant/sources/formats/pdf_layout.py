@@ -164,10 +164,10 @@ def _joined_lines(lines: list[Line]) -> list[Block]:
     if cuts < _HYPHENATED * len(lines):
         words.clear()
     leading = _leading(lines)
+    lines = [_in_column(line, lines[max(0, n - 40) : n + 40]) for n, line in enumerate(lines)]
     blocks: list[Block] = []
     before: Line | None = None
-    for number, found in enumerate(lines):
-        line = replace(found, column=_column(found, lines[max(0, number - 40) : number + 40]))
+    for line in lines:
         if before is None or _begins(line, before, leading):
             blocks.append(Block(line.text, line.height))
         else:
@@ -186,8 +186,8 @@ def _leading(lines: list[Line]) -> float:
     return median(steps) if steps else 1.2
 
 
-def _column(line: Line, near: list[Line]) -> tuple[float, float]:
-    """The left and right edge of the column of a line."""
+def _in_column(line: Line, near: list[Line]) -> Line:
+    """The line with the edges of its column, as the lines near it show them."""
     mine = [
         other
         for other in near
@@ -196,7 +196,8 @@ def _column(line: Line, near: list[Line]) -> tuple[float, float]:
         and abs(other.height - line.height) < 0.15 * line.height
     ]
     edges = Counter(round(other.left) for other in mine)
-    return float(edges.most_common(1)[0][0]), max(other.right for other in mine)
+    left = float(edges.most_common(1)[0][0])
+    return replace(line, column=(left, max(other.right for other in mine)))
 
 
 def _begins(line: Line, before: Line, leading: float) -> bool:

@@ -53,7 +53,7 @@ def read_records(
     """
     encoding, guessed = encoding_of(source.open, source.shown)
     is_json = PurePosixPath(source.name).suffix.lower() == ".jsonl"
-    # Its own line ends are kept, within the fields of a table.
+    # Line ends stay as they are, within the fields of a table.
     with io.TextIOWrapper(source.open(), encoding, errors="replace", newline="") as text:
         lines = _lines(text, source.shown, max_bytes)
         if is_json:
