@@ -1,7 +1,7 @@
-"""Short forms and their long forms: mined from articles, spelled out in questions.
+"""Abbreviations: mined from articles, spelled out in questions.
 
-An article may say "European Union" throughout and a person ask about the "EU"; neither words nor
-vectors bring the two together (measured on the interview article), so the question is expanded.
+An article may say "European Union" throughout while a question says "EU". Neither words nor vectors
+match the two (measured on the interview article), so the question is expanded.
 """
 
 import re
@@ -18,7 +18,7 @@ UNIVERSAL = {
     "US": "United States",
     "WHO": "World Health Organization",
 }
-"""What every reader of news knows, so that no article spells it out."""
+"""Abbreviations that every reader of news knows, so that articles do not spell them out."""
 
 _SHORT = r"[A-Z][A-Za-z&.-]{1,9}"
 _LONG_FIRST = re.compile(rf"\(({_SHORT})(?:[,;][^()]*)?\)")
@@ -28,24 +28,27 @@ _TOKEN = re.compile(r"\b(?:[A-Za-z]\.){2,}|\b[\w&-]+")
 
 @dataclass(frozen=True)
 class Expansion:
-    """A question with the other forms of what it names."""
+    """A question with the other forms of its abbreviations and long forms."""
 
     text: str
     """The question with each other form in brackets: ``EU (European Union) mission``."""
-    phrases: tuple[str, ...] = ()
-    """The other forms."""
     pairs: tuple[tuple[str, str], ...] = ()
-    """What the question says, and its other form: either stands for both."""
+    """Each form in the question with its other form; either stands for both."""
     question: str = ""
     """The question without the other forms."""
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The other forms."""
+        return tuple(other for _, other in self.pairs)
 
 
 def mine_abbreviations(text: str) -> dict[str, str]:
     """Short to long form, for each "Long Form (LF)" and "LF (Long Form)" in a text.
 
     Schwartz & Hearst 2003, "A simple algorithm for identifying abbreviation definitions in
-    biomedical text"; the long form is sought in the ``min(n + 5, 2 n)`` words before a short form
-    of n characters, and short forms have at least two capitals.
+    biomedical text". A long form is searched for in the ``min(n + 5, 2 n)`` words before a short
+    form of n characters; short forms have at least two capitals.
     """
     found: dict[str, str] = {}
     for match in _LONG_FIRST.finditer(text):
@@ -69,11 +72,11 @@ def _keep(found: dict[str, str], short: str, long: str | None) -> None:
 
 
 def _long_form(short: str, candidate: str) -> str | None:
-    """The tail of `candidate` that holds the letters of `short` in order, first one at a word."""
+    """The end of `candidate` with the letters of `short` in order, the first beginning a word."""
     at = len(candidate)
     letters = [c.lower() for c in short if c.isalnum()]
     lowered = candidate.lower()
-    if len(lowered) != len(candidate):  # a letter whose lower case is longer: offsets would differ
+    if len(lowered) != len(candidate):  # the lower case of a letter is longer: offsets would differ
         return None
     for index in range(len(letters) - 1, -1, -1):
         at -= 1
@@ -85,23 +88,22 @@ def _long_form(short: str, candidate: str) -> str | None:
         if at < 0:
             return None
     long = candidate[at:].strip(" ,;:-–—")
-    # "Union (EU)" holds both letters in one word: a long form has no fewer words than half of them.
+    # "Union (EU)" has both letters in one word: a long form has at least half as many words.
     too_short = len(long.split()) * 2 < len(letters)
     return None if too_short or long.lower() == short.lower() else long
 
 
 def expand(question: str, known: Mapping[str, str]) -> Expansion:
-    """The question with short forms spelled out, and long forms shortened.
+    """The question with its short forms spelled out and its long forms abbreviated.
 
-    Short forms count when written as they are known ("US", "WHO"); in a question typed wholly in
-    lower case also otherwise ("eu mission"), unless they are common words ("us", "who").
+    Short forms count as they are usually written ("US", "WHO"), and in a question all in lower case
+    also in lower case ("eu mission"), unless they are common words ("us", "who").
 
     Args:
         known: short to long form.
     """
-    phrases: list[str] = []
     pairs: list[tuple[str, str]] = []
-    # As a sentence may begin with a capital, the first character does not tell.
+    # The first character does not count, because any sentence may begin with a capital.
     relaxed = {s.lower(): s for s in known} if question[1:] == question[1:].lower() else {}
 
     def spell_out(match: re.Match[str]) -> str:
@@ -109,9 +111,8 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
         short = token.replace(".", "")
         if short not in known:
             short = "" if token.lower() in STOP_WORDS else relaxed.get(short.lower(), "")
-        if not short or known[short] in phrases or _contains(question, known[short]):
+        if not short or known[short] in dict(pairs).values() or _contains(question, known[short]):
             return token
-        phrases.append(known[short])
         pairs.append((token, known[short]))
         return f"{token} ({known[short]})"
 
@@ -119,10 +120,9 @@ def expand(question: str, known: Mapping[str, str]) -> Expansion:
     present = set(words(question))
     for short, long in known.items():
         if _contains(question, long) and not set(words(short)) <= present:
-            phrases.append(short)
             pairs.append((long, short))
             text += f" ({short})"
-    return Expansion(text, tuple(phrases), tuple(pairs), question)
+    return Expansion(text, tuple(pairs), question)
 
 
 def _contains(question: str, phrase: str) -> bool:

@@ -9,7 +9,7 @@ _SPACE, _BLANK, _SPACES = r"\s?", r"[ \t]?", r"\s*"
 
 
 def _numbers(space: str, separators: str = _AND + _TO) -> str:
-    """The pattern of numbers with separators between them, and space around each separator."""
+    """A regular expression for numbers with separators, each between the given space."""
     return rf"\d{{1,3}}(?:{space}[{separators}]{space}\d{{1,3}})*"
 
 
@@ -18,16 +18,16 @@ MARK = re.compile(rf"\[{_SPACE}({_numbers(_SPACE)}){_SPACE}\]")
 
 _HALF = re.compile(rf"(?:\[{_BLANK}(?:{_numbers(_BLANK)}{_BLANK}[{_AND + _TO}]?{_BLANK})?)+\Z")
 _LONGEST = 80
-"""Characters at the end of a text in which half a mark is looked for."""
+"""Characters at the end of a text that are searched for an unfinished mark."""
 
 _NUMBERS = _numbers(_SPACES, f"—{_AND}{_TO}")
 _ALIKE = re.compile(rf"[\[［【]({_SPACES}{_NUMBERS}{_SPACES}(?:†[^\]］】\n]{{0,80}})?)[\]］】]")
-"""What could be taken for a mark: full-width brackets and daggers, as other programs write them."""
+"""Text that could be taken for a mark: other programs write full-width brackets and daggers."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A citation mark: its place in the text, and the numbers that it names."""
+    """A citation mark: its place in the text, and the numbers that it cites."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ class Mark:
 
 
 def marks_in(text: str, start: int = 0, end: int | None = None) -> Iterator[Mark]:
-    """The citation marks of a text, or of a part of it, in order."""
+    """The citation marks of a text or a part of it, in order."""
     for match in MARK.finditer(text, start, len(text) if end is None else end):
         numbers: list[int] = []
         for part in re.split(f"[{_AND}]", match[1]):
@@ -50,14 +50,14 @@ def cited_in(text: str) -> frozenset[int]:
 
 
 def settled(text: str) -> str:
-    """What may be shown of a growing answer: never half a citation mark at its end.
+    """The part of a growing answer that may be shown: up to an unfinished citation mark at its end.
 
-    It never gets shorter as the text grows. Of "Yes. [1" it is "Yes. ", for "]" or ", 2]" may come.
+    It never shrinks as the text grows. For "Yes. [1" it is "Yes. ", since "]" or ", 2]" may follow.
     """
     half = _HALF.search(text, max(0, len(text) - _LONGEST))
     return text[: half.start()] if half else text
 
 
 def disarmed(text: str) -> str:
-    """The text with round brackets where something in it could be taken for a citation mark."""
+    """The text with round brackets around everything that could be taken for a citation mark."""
     return _ALIKE.sub(r"(\1)", text)

@@ -1,9 +1,9 @@
 """Dates in text: one grammar of days, months and years.
 
-`find_dates` reads English running text and gives what is said, a month without its year too;
-`full_dates` reads texts of any language, and gives a date only where day, month and year are given
-and their order is certain. Written here because the libraries that find dates in running text take
-"may" and "second" for dates.
+`find_dates` reads English running text and also gives incomplete dates, such as a month without its
+year; `full_dates` reads texts in any language, and gives only dates whose day, month and year are
+stated in a certain order. The libraries that find dates in running text take "may" and "second" for
+dates.
 """
 
 import re
@@ -20,8 +20,7 @@ MONTHS = (
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 EARLIEST_YEAR = 1600
-"""Of the first newspapers."""
-
+"""When the first newspapers appeared."""
 
 _NUMBERS = (
     {name.lower(): number for number, name in enumerate(MONTHS, start=1)}
@@ -31,7 +30,7 @@ _NUMBERS = (
 
 
 def month_number(name: str) -> int | None:
-    """1 to 12 for the English name of a month or its abbreviation, in any case; else None."""
+    """1 to 12 for the English name of a month or its abbreviation, in any case; otherwise None."""
     return _NUMBERS.get(name.casefold().rstrip("."))
 
 
@@ -56,7 +55,7 @@ _PATTERNS = (
 
 @dataclass(frozen=True)
 class Date:
-    """A day, a month or a day of any year; what is not said is None."""
+    """A day, a month, or a day of an unstated year; unstated parts are None."""
 
     text: str
     year: int | None
@@ -65,13 +64,13 @@ class Date:
 
 
 def find_dates(text: str, *, any_case: bool = False) -> tuple[list[Date], str]:
-    """The dates of a text, and the text with spaces where they stood.
+    """The dates of a text, and the text with spaces in their places.
 
     Args:
-        any_case: "may" is a month, too.
+        any_case: "may" counts as a month, too.
     """
     found: list[Date] = []
-    for pattern in _compiled(any_case=any_case):
+    for pattern in _compiled(re.IGNORECASE if any_case else re.NOFLAG):
         matches = list(pattern.finditer(text))
         text = pattern.sub(_blank, text)
         found += [one for match in matches for one in _dates(match)]
@@ -79,12 +78,12 @@ def find_dates(text: str, *, any_case: bool = False) -> tuple[list[Date], str]:
 
 
 @cache
-def _compiled(*, any_case: bool) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.IGNORECASE if any_case else 0) for pattern in _PATTERNS)
+def _compiled(flags: re.RegexFlag) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, flags) for pattern in _PATTERNS)
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Spaces in place of a date; what only looks like one stays for the next pattern."""
+    """Spaces in place of a date; text that only looks like one is left to the next pattern."""
     return " " * len(match.group()) if any(True for _ in _dates(match)) else match.group()
 
 
@@ -116,21 +115,16 @@ _FULL = tuple(
 
 
 def full_dates(text: str) -> Iterator[tuple[int, int, date]]:
-    """(start, end, date) of the full dates in a text, in its order."""
-    found = []
-    for pattern in _FULL:
-        for match in pattern.finditer(text):
-            day = date_of(match)
-            if day:
-                found.append((match.start(), match.end(), day))
-    return iter(sorted(found))
+    """(start, end, date) of the full dates in a text, in order."""
+    matches = (match for pattern in _FULL for match in pattern.finditer(text))
+    return iter(sorted((*match.span(), day) for match in matches if (day := date_of(match))))
 
 
 def date_of(match: re.Match[str]) -> date | None:
-    """The date of a match with the groups y, m (a number or a name) and d; None if it is none."""
+    """The date of a match with the groups y, m (a number or a name) and d, or None."""
     year, day, name = int(match["y"]), int(match["d"]), match["m"].casefold()
     month = int(name) if name.isdecimal() else month_number(name) or foreign_months().get(name)
-    # Next year: clocks are set wrong, and time zones differ.
+    # Next year is allowed, because clocks are set wrong and time zones differ.
     if month is None or not EARLIEST_YEAR <= year <= date.today().year + 1:
         return None
     try:

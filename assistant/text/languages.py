@@ -1,7 +1,6 @@
-"""The languages of texts: which one a text is in, its codes, its stems and its stop words.
+"""Languages: identification, codes, stems, stop words and names of months.
 
-The adapter of py3langid, Snowball and Babel; with `tokens`, which finds words, all that the lexical
-search knows about languages.
+The adapter of py3langid, Snowball and Babel.
 """
 
 import re
@@ -23,39 +22,39 @@ STEMMERS = dict(
     no:norwegian pl:polish pt:portuguese ro:romanian ru:russian sr:serbian st:sesotho sv:swedish
     ta:tamil tr:turkish yi:yiddish""".split()
 )
-"""The languages that Snowball stems besides English, with its names for them (snowballstem.org)."""
+"""Languages besides English that Snowball stems, with its names for them (snowballstem.org)."""
 
 LATIN = frozenset(STEMMERS) - frozenset("ar el fa hi hy ne ru ta yi".split())
-"""Those of them that are written in Latin letters; Serbian is also written in Cyrillic ones."""
+"""Those that are written in Latin letters; Serbian is also written in Cyrillic ones."""
 
 MIN_PROBABILITY = 0.8
-"""Least probability of a language, on average over the pieces of a text, at which it is named."""
+"""Least average probability of a language over the pieces of a text at which it is reported."""
 
 SURE = 0.95
-"""Probability at which the first, the middle and the last piece decide alone: each of 1,850 news
-articles gets the same language as from all pieces, in a third of the time."""
+"""Probability at which the first, middle and last piece decide alone: in a third of the time, each
+of 1,850 news articles gets the same language as from all pieces."""
 
 PIECE, PIECES, SHORTEST = 500, 8, 250
 """Characters of a piece, most pieces, and least characters from one to the next. They are spread
-evenly over the text: of two languages in it neither reaches `MIN_PROBABILITY`.
-600 English news articles: none is taken for another language; none is named for 6 % of them cut at
-80 characters, for 1 % at 160, and for all of 100 whose second half is in German."""
+evenly over the text, so that neither of two languages in it reaches `MIN_PROBABILITY`. Of 600
+English news articles none is taken for another language. No language is reported for 6 % of them
+cut at 80 characters, for 1 % at 160, and for all 100 whose second half is in German."""
 
 NO_LANGUAGE = "zxx"
-"""What py3langid calls figures and code."""
+"""py3langid's code for figures and program code."""
 
 _MONTHS_OF = """de fr es pt it nl sv da nb fi pl cs sk hu ro bg ru uk sr hr sl lt lv et el tr ca hy
     ka az kk id ms vi he ar fa""".split()
-"""Languages whose names of months are read in dates."""
+"""Languages whose names of months are recognised in dates."""
 
 _BREAK = re.compile(r"[-_]")
 _threads = threading.local()
-"""The stemmers of each thread: a stemmer keeps its current word in itself."""
+"""The stemmers of each thread; a stemmer has its current word as state."""
 _loading = threading.Lock()
 
 
 def stem(algorithm: str, word: str) -> str:
-    """The stem of one lower-case word; the word itself where Snowball lacks the algorithm."""
+    """The stem of one lower-case word, or the word if Snowball lacks the algorithm."""
     stemmers: dict[str, Any] = _threads.__dict__.setdefault("stemmers", {})
     if algorithm not in stemmers:
         known = algorithm in snowballstemmer.algorithms()
@@ -66,10 +65,10 @@ def stem(algorithm: str, word: str) -> str:
 
 @lru_cache(maxsize=64)
 def stop_words(code: str) -> frozenset[str]:
-    """The words of a language that say nothing about a topic; none where there is no list.
+    """The words of a language that say nothing about a topic; empty if there is no list.
 
-    The lists are NLTK's, mostly Snowball's, which llama-index ships. They are read as files,
-    because importing either takes a second; a test notices when they move.
+    The lists are NLTK's, most of them from Snowball, and shipped with llama-index. They are read as
+    files, because importing either library takes a second; a test notices when they move.
     """
     found = find_spec("llama_index.core")
     if found is None or found.origin is None or code not in STEMMERS:
@@ -83,8 +82,9 @@ def stop_words(code: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def code_of(value: str) -> str | None:
-    """The two-letter code of a language, "en" for "en-US", "eng" and "English"; None for what is no
-    language, and for one without such a code (ISO 639-1, as in CLDR).
+    """The two-letter code of a language: "en" for "en-US", "eng" and "English".
+
+    None for an unknown language, and for one without such a code (ISO 639-1, as in CLDR).
     """
     from babel import Locale
     from babel.core import get_global
@@ -100,7 +100,7 @@ def code_of(value: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def foreign_months() -> dict[str, int]:
-    """Names of months in other languages, without those that mean two (Polish and Croatian)."""
+    """Names of months in other languages, without ambiguous ones (in Polish and Croatian)."""
     from babel.dates import get_month_names  # a quarter of a second for all of them
 
     meanings: dict[str, set[int]] = {}
@@ -113,8 +113,9 @@ def foreign_months() -> dict[str, int]:
 
 
 def language_of(text: str) -> str | None:
-    """The two-letter code of a text's language; None where it is not certain, as for a few words,
-    for figures and for a text in two languages.
+    """The two-letter code of a text's language.
+
+    None if it is uncertain, as for a few words, for figures and for a text in two languages.
     """
     step = max(SHORTEST, len(text) // PIECES)
     whole = range(0, max(len(text) - SHORTEST // 2, 1), step)  # a short rest says little
@@ -129,7 +130,7 @@ def language_of(text: str) -> str | None:
 
 
 def _most_likely(pieces: Sequence[str]) -> tuple[str, float]:
-    """The language of most pieces, by their probabilities, and its share."""
+    """The language with the highest average probability over the pieces, and that probability."""
     shares: Counter[str] = Counter()
     for piece in pieces:
         for code, probability in _identifier().rank(piece)[:3]:
@@ -148,7 +149,7 @@ def _loaded() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Dialects, whose codes are longer, would take half of the probability of Chinese and Arabic.
+    # Dialects, which have longer codes, would take half of the probability of Chinese and Arabic.
     named = [code for code in identifier.labels if len(code) == 2 or code == NO_LANGUAGE]
     identifier.set_languages(named)
     return identifier

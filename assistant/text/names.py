@@ -1,4 +1,4 @@
-"""The proper names of a sentence, and whether a source has them."""
+"""The proper names of a sentence, and whether a source contains them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:[’'&.-][^\W_]+)*")
 _POSSESSIVE = re.compile(r"[’'](?:s|S)?$")
 _PARTS = re.compile(r"[^\W_]+")
 _LINKS = re.compile(r" | (?:of|for|and|the|on|in) (?:the )?")
-"""What may stand between the words of one name: "Treaty on Collective Security"."""
+"""Text that may separate the words of one name: "Treaty on Collective Security"."""
 
 _SPACE = re.compile(" ")
 _IN_PHRASES = re.compile(r" (?:of |of the |and the |for |on the )?")
@@ -24,7 +24,7 @@ QUESTION_WORDS = frozenset(
     "what who whom whose which when where why how since until much many long often far did does do "
     "is are was were has have had can could will would should".split()
 )
-"""Words that a question begins with, and that have a capital only for that."""
+"""Words that begin questions and are capitalised only for that reason."""
 
 _NO_NAMES = (
     STOP_WORDS
@@ -33,27 +33,27 @@ _NO_NAMES = (
     | {"mr", "mrs", "ms", "dr", "sir", "also", "according", "however", "yes", "although"}
 )
 _BEGINNING = frozenset(':“"‘«([•.!?…\n\u2029')
-"""What stands before a word that has a capital because a sentence begins."""
+"""Characters after which a word is capitalised because a sentence begins."""
 
 _TITLE_CASE = 0.8
-"""A sentence of at least five words with this share of capitals is a title: they name nothing."""
+"""Share of capitalised words above which a sentence of at least five words is a title, in which
+capitals name nothing."""
 
-_PEOPLES = {
-    "american": "america", "argentine": "argentina", "afghan": "afghanistan", "british": "britain",
-    "czech": "czechia", "danish": "denmark", "dutch": "netherlands", "french": "france",
-    "german": "germany", "greek": "greece", "irish": "ireland", "kazakh": "kazakhstan",
-    "kyrgyz": "kyrgyzstan", "norwegian": "norway", "polish": "poland", "scottish": "scotland",
-    "spanish": "spain", "swiss": "switzerland", "tajik": "tajikistan", "turkmen": "turkmenistan",
-    "uzbek": "uzbekistan", "welsh": "wales", "abkhaz": "abkhazia", "croat": "croatia",
-    "serb": "serbia", "turk": "turkey",
-}  # fmt: skip
-"""Peoples whose name does not end as `_OF_PEOPLE` says, and their places."""
+_PEOPLES = dict(
+    pair.split(":")
+    for pair in """abkhaz:abkhazia afghan:afghanistan american:america argentine:argentina
+    british:britain croat:croatia czech:czechia danish:denmark dutch:netherlands french:france
+    german:germany greek:greece irish:ireland kazakh:kazakhstan kyrgyz:kyrgyzstan norwegian:norway
+    polish:poland scottish:scotland serb:serbia spanish:spain swiss:switzerland tajik:tajikistan
+    turk:turkey turkmen:turkmenistan uzbek:uzbekistan welsh:wales""".split()
+)
+"""Peoples whose names do not end as `_OF_PEOPLE` says, and their countries."""
 
 _ALIKE = (
     ("united states", "us", "usa", "america", "american"),
     ("united kingdom", "uk", "britain", "british"),
 )
-"""Names of one country: where a source has one, it has all."""
+"""Names of one country: a source that contains one contains all."""
 
 _OF_PEOPLE = ("n", "an", "ian", "ean", "i", "ese", "ish")
 _OF_PLACES = ("", "a", "ia", "y", "ey", "e", "o")
@@ -62,25 +62,25 @@ _SHORTEST_ROOT = 4
 
 @dataclass(frozen=True)
 class Name:
-    """Capitalised words that follow one another."""
+    """Consecutive capitalised words."""
 
     words: tuple[str, ...]
-    """Folded, without the possessive; the parts of "Jean-Claude" are two."""
+    """Folded, without the possessive; "Jean-Claude" is two words."""
     written: tuple[str, ...]
-    """How each word is written."""
+    """Each word as it is written."""
     begins: bool
-    """Whether the first word begins the sentence, where any word has a capital."""
+    """Whether the first word begins the sentence, where any word is capitalised."""
 
 
 def names_of(sentence: str) -> list[Name]:
-    """The proper names, in order; months, weekdays and what has a capital by chance left out."""
+    """The proper names in order, without months, weekdays and other words that name nothing."""
     found = [name for name in _capitals(sentence) if name.words]
     capitals, all_words = sum(len(name.words) for name in found), len(words(sentence))
     return [] if all_words >= 5 and capitals > _TITLE_CASE * all_words else found
 
 
 def _capitals(sentence: str) -> Iterator[Name]:
-    """The runs of words with a capital; of a run that names nothing, a `Name` without words."""
+    """The runs of capitalised words; a run that names nothing gives a `Name` without words."""
     for tokens in _runs(sentence, _SPACE):
         kept = [(fold(part), part) for token in tokens for part in _parts(token.group())]
         begins = _begins(sentence[: tokens[0].start()])
@@ -90,10 +90,10 @@ def _capitals(sentence: str) -> Iterator[Name]:
 def _runs(
     text: str, between: re.Pattern[str], *, numbers: bool = False
 ) -> Iterator[list[re.Match[str]]]:
-    """The longest runs of words with a capital.
+    """The longest runs of capitalised words.
 
     Args:
-        between: what may stand between two words of a run.
+        between: text that may separate two words of a run.
         numbers: "Article 4" and "10 October 2009" are runs, too.
     """
     run: list[re.Match[str]] = []
@@ -115,13 +115,13 @@ def _runs(
 
 
 def name_phrases(text: str) -> list[str]:
-    """Names as they are written, with small words and numbers in them, each once, in order:
+    """The distinct names as they are written, with small words and numbers in them, in order:
     "Treaty on the Eurasian Economic Union", "Article 4", "10 October 2009".
     """
     found: dict[str, None] = {}
-    left_out = STOP_WORDS | QUESTION_WORDS
+    small = STOP_WORDS | QUESTION_WORDS
     for run in _runs(text, _IN_PHRASES, numbers=True):
-        tokens = list(dropwhile(lambda token: token.group().lower() in left_out, run))
+        tokens = list(dropwhile(lambda token: token.group().lower() in small, run))
         name = text[tokens[0].start() : tokens[-1].end()] if tokens else ""
         name = _POSSESSIVE.sub("", name)
         if name and not _FIGURE.fullmatch(name):
@@ -130,7 +130,7 @@ def name_phrases(text: str) -> list[str]:
 
 
 def _parts(token: str) -> list[str]:
-    """The words of a token that name something: "Russia-led" gives "Russia", "U.S." gives "US"."""
+    """The words of a token that name something: "Russia" of "Russia-led", "US" of "U.S."."""
     token = _POSSESSIVE.sub("", token)
     if re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]", token):
         token = token.replace(".", "")
@@ -161,31 +161,31 @@ _ORDINARY = frozenset(
 
 
 def ordinary(word: str) -> bool:
-    """Whether the first word of a sentence is probably no name: a particle, or a word that ends
-    like a common noun, a verb or an adverb.
+    """Whether the first word of a sentence is probably not a name: a particle, or a word with the
+    ending of a common noun, a verb or an adverb.
     """
     return word in _ORDINARY or word.endswith(_ENDINGS)
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of a source, and how its names are made of them."""
+    """The words of a source, and how they form its names."""
 
     words: frozenset[str]
     stems: frozenset[str]
     people: frozenset[str]
-    """Its capitalised words without the endings of peoples: "armen" of "Armenian"."""
+    """Its capitalised words without endings of peoples: "armen" of "Armenian"."""
     places: frozenset[str]
-    """The same without the endings of places: "armen" of "Armenia"."""
+    """Its capitalised words without endings of places: "armen" of "Armenia"."""
     initials: frozenset[str]
     """"csto" of "Collective Security Treaty Organization"."""
     followed: Mapping[str, frozenset[str]]
-    """What follows each word of a name within three words; the empty string: it ends a name."""
+    """The next three words after each word of a name; an empty string for the end of a name."""
     capitals: frozenset[str]
-    """Words with a capital where not every word has one."""
+    """Words that are capitalised other than at the beginning of a sentence."""
 
     def has(self, word: str) -> bool:
-        """Whether a folded word of a name is here, as such or in a form that tells the same."""
+        """Whether the source contains a folded word of a name, or an equivalent form of it."""
         plural = word.removesuffix("s")
         return (
             word in self.words
@@ -198,8 +198,10 @@ class Vocabulary:
         )
 
     def joins(self, first: str, second: str) -> bool:
-        """False where the first word is always followed by other names, and the second belongs to
-        another such: "Nikol" to "Pashinyan", when a sentence says "Nikol Galuzin".
+        """Whether two words may belong to one name of the source.
+
+        False where the first is always followed by other words, and the second follows another such
+        word: "Nikol Galuzin" where the source has "Nikol Pashinyan" and "Mikhail Galuzin".
         """
         after = self.followed.get(first, frozenset())
         if not after or "" in after or second in after or second not in self.followed:
@@ -209,17 +211,17 @@ class Vocabulary:
 
 
 def vocabulary(texts: Iterable[str], abbreviations: Mapping[str, str]) -> Vocabulary:
-    """Of a passage, its title, outlet and date.
+    """The vocabulary of a passage with its title, outlet and date.
 
     Args:
-        abbreviations: short to long form; where the one is in the texts, so is the other.
+        abbreviations: short to long form; texts that contain one contain the other.
     """
     texts = list(texts)
     whole = " ".join(re.sub(r"\b([A-Z])\.(?=[A-Z]\b)", r"\1", text) for text in texts)
     said = words(whole)
     flat = f" {' '.join(said)} "
     known = set(said)
-    written = set(_PARTS.findall(whole))  # "who" is no World Health Organization
+    written = set(_PARTS.findall(whole))  # "who" is not the World Health Organization
     for short, long in {**UNIVERSAL, **abbreviations}.items():
         if f" {' '.join(words(long))} " in flat or short in written:
             known |= {fold(short), *words(long)}
@@ -257,7 +259,7 @@ def _followed(names: Iterable[Name]) -> dict[str, frozenset[str]]:
 
 
 def _initials(text: str) -> Iterator[str]:
-    """The initials of each run of capitalised words, and of its ends: at least two letters."""
+    """The initials of each run of capitalised words and of its ends, at least two letters."""
     run: list[str] = []
     end = -1
     for match in _TOKEN.finditer(text):

@@ -1,6 +1,6 @@
 """Quotations, numbers and dates in one spelling, so that two texts can be compared.
 
-Numbers in words are read by text2num.
+The adapter of text2num, which reads numbers in words.
 """
 
 import re
@@ -14,7 +14,7 @@ from text_to_num import alpha2digit
 from assistant.text.dates import WEEKDAYS, Date, find_dates
 
 _QUOTES = "\"'`´“”„‟«»‹›‘’‚‛*_"
-"""And what Markdown emphasises with."""
+"""With the marks of emphasis in Markdown."""
 
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _DASHES = "‐‑‒–—―−"
@@ -23,8 +23,10 @@ _DASHED = str.maketrans(dict.fromkeys(_INVISIBLE, "") | dict.fromkeys(_DASHES, "
 
 
 def plain(text: str) -> str:
-    """The text as quotations are compared: quotation marks, punctuation, case and spaces do not
-    count, but in numbers; a dash is the same with and without spaces around it.
+    """The text in the form in which quotations are compared.
+
+    Quotation marks, case, spaces and punctuation outside numbers do not count; nor do spaces around
+    dashes.
     """
     text = unicodedata.normalize("NFKC", text.translate(_TYPED)).casefold()
     text = re.sub(r"(?<!\d)[.,;:!?()]|[.,;:!?()](?!\d)", " ", text)
@@ -33,13 +35,13 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with what it counts."""
+    """A number with its unit."""
 
     text: str
     values: frozenset[float]
-    """All it may mean: "5m" is five or five million."""
+    """All that it may mean: "5m" is five or five million."""
     unit: str | None = None
-    """Of `UNITS`, or one of the three below; None when there is none that is known."""
+    """One of `UNITS` or of the three below; None without a known unit."""
 
 
 ORDINAL, DECADE, DAY = "ordinal", "decade", "day of a month"
@@ -53,7 +55,7 @@ class Figures:
     dates: tuple[Date, ...] = ()
 
     def lacking(self, said: "Figures") -> list[str]:
-        """The figures of `said`, as written there, that are not here under any spelling."""
+        """The figures of `said`, as written there, that are missing here in every spelling."""
         here = _by_value(self.numbers)
         years = {v for number in self.numbers for v in number.values if number.unit is None}
         dates = [d.text for d in said.dates if not any(_holds(o, d, years) for o in self.dates)]
@@ -68,23 +70,22 @@ def _by_value(numbers: tuple[Number, ...]) -> dict[float, set[str | None]]:
     return found
 
 
-def _counted(
-    number: Number, here: dict[float, set[str | None]], years: set[float]
-) -> bool:  # fmt: skip
+def _counted(number: Number, here: dict[float, set[str | None]], years: set[float]) -> bool:
+    """Whether a number is here under a unit that may be its own, or as a year of its decade."""
     if number.unit == DECADE and any(v <= y < v + 10 for v in number.values for y in years):
         return True
     return any(_alike(number.unit, unit) for v in number.values for unit in here.get(v, ()))
 
 
 def _alike(said: str | None, here: str | None) -> bool:
-    """Whether a number with the one unit may be one with the other."""
+    """Whether a number may have both units."""
     if here in (DAY, DECADE):
         return said == {DAY: ORDINAL, DECADE: DECADE}[here]
     return said == here or None in (said, here)
 
 
 def _holds(here: Date, said: Date, years: set[float]) -> bool:
-    """Whether a date is the one said, or a part of what it says; the year may stand elsewhere."""
+    """Whether a date agrees with all parts of the one said; the year may be given elsewhere."""
     if here.month != said.month or (said.day is not None and here.day != said.day):
         return False
     return said.year in (None, here.year) or (here.year is None and said.year in years)
@@ -117,12 +118,15 @@ UNITS = {
     "minute": r"minutes?|mins?",
 }
 _SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "₽": "rouble", "֏": "dram"}
-_SCALES = {
-    "dozen": 12, "k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "million": 1e6,
-    "bn": 1e9, "b": 1e9, "billion": 1e9, "tn": 1e12, "trillion": 1e12,
-}  # fmt: skip
+_SCALES = (
+    {"dozen": 12.0}
+    | dict.fromkeys(("k", "thousand"), 1e3)
+    | dict.fromkeys(("m", "mn", "mln", "million"), 1e6)
+    | dict.fromkeys(("b", "bn", "billion"), 1e9)
+    | dict.fromkeys(("tn", "trillion"), 1e12)
+)
 _IN_DIGITS = {f"{_SCALES[s]:.0f}": s for s in ("thousand", "million", "billion", "trillion")}
-"""What text2num makes of the word after a number in digits: "5 million" becomes "5 1000000"."""
+"""Scales as text2num writes them after a number in digits: "5 million" becomes "5 1000000"."""
 
 _EACH_SCALE = "|".join(sorted([*_SCALES, *_IN_DIGITS], key=len, reverse=True))
 _EACH_UNIT = "|".join(f"(?P<u{number}>{unit})" for number, unit in enumerate(UNITS.values()))
@@ -147,7 +151,7 @@ def figures_of(text: str, *, from_two: bool = False) -> Figures:
     """The numbers and dates of a text, in digits or in words.
 
     Args:
-        from_two: leaves out "one", "first" and "zero" in words, which mostly count nothing.
+        from_two: ignore "one", "first" and "zero" in words, which rarely count anything.
     """
     dates, text = find_dates(in_digits(text, from_two=from_two))
     numbers = [_number(match) for match in _NUMBER.finditer(text)]
@@ -185,7 +189,7 @@ def _number(match: re.Match[str]) -> Number:
 
 
 def _readings(digits: str) -> set[float]:
-    """What a number in digits may mean: "1.234" is 1.234 here and 1,234 elsewhere."""
+    """The values that a number in digits may mean: 1.234 and 1,234 for "1.234"."""
     joined = digits.replace(" ", "")
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", joined):
         return {float(joined.replace(",", ""))}
@@ -197,17 +201,17 @@ def _readings(digits: str) -> set[float]:
 
 
 def source_figures(text: str, published: str | None) -> Figures:
-    """The figures of a passage, with what it says of its dates in other ways.
+    """The figures of a passage, and those that follow from its dates.
 
-    A year may be said without its day, "the 20th" without its month, and a weekday or "yesterday"
-    of a dated article is a date.
+    Another text may give a year without its day, "the 20th" without its month, or the date for a
+    weekday or "yesterday" in a dated article.
 
     Args:
         published: ISO date or date and time of its article.
     """
     found = figures_of(text)
     dates = [*found.dates, *_relative_dates(text, published)]
-    # "3/2/2024" is read as 3 February; an American article means 2 March.
+    # "3/2/2024" is read as 3 February, but an American article means 2 March.
     dates += [replace(d, month=d.day, day=d.month) for d in dates if "/" in d.text and d.day]
     dates += figures_of((published or "")[:10]).dates
     numbers = list(found.numbers)
@@ -220,7 +224,7 @@ def source_figures(text: str, published: str | None) -> Figures:
 
 
 def _relative_dates(text: str, published: str | None) -> Iterator[Date]:
-    """The days that weekdays, "today" and "yesterday" mean: the last ones up to publication."""
+    """The dates of weekdays, "today" and "yesterday": the last ones up to publication."""
     try:
         today = date.fromisoformat((published or "")[:10])
     except ValueError:

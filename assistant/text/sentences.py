@@ -1,10 +1,10 @@
 """The sentences of news prose.
 
-Made for English, and for other languages as far as their signs tell: the stops of other scripts end
-sentences, too, and where there are no spaces characters are counted for words (`count_words`).
+Made for English. In other languages the full stops of their scripts end sentences, too, and in
+scripts without spaces characters are counted as words (`count_words`).
 
-All offsets count characters of the text they were found in; nothing is normalised on the way, so
-``text[start:end]`` is the sentence itself, for any text whatever.
+All offsets count characters of the original text; nothing is normalised, so ``text[start:end]`` is
+the sentence itself for any text.
 """
 
 import re
@@ -17,7 +17,7 @@ from assistant.text.tokens import UNSPACED, count_words
 Span = tuple[int, int]
 
 MAX_SENTENCE = 1_000
-"""Characters; a longer run without a full stop is cut at white space, or through if it has none."""
+"""Characters; a longer run without a full stop is cut at white space, or anywhere without any."""
 
 MAX_SENTENCE_WORDS = 120
 
@@ -25,12 +25,12 @@ MAX_HEADING_WORDS = 12
 
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\u2029")
 _OTHER_STOPS = "。！？｡؟۔।॥።፧။។៕։܀᠃꓿"
-"""Of Chinese and Japanese, Arabic, Urdu, Hindi, Amharic, Burmese, Khmer, Armenian, Syriac,
-Mongolian and Lisu: of Unicode's Sentence_Terminal those that end sentences and nothing else."""
+"""Full stops of Chinese and Japanese, Arabic, Urdu, Hindi, Amharic, Burmese, Khmer, Armenian,
+Syriac, Mongolian and Lisu: those of Unicode's Sentence_Terminal that have no other use."""
 
 _STOP = re.compile(rf"[.!?…]+[\"'”’»›)\]]*(?=\s)|[{_OTHER_STOPS}]+[\"'”’»›)\]」』》】）]*")
 _PAUSE = re.compile(r"[，、；：,;:،؛၊፣\s]")
-"""Where a sentence without spaces is cut that is too long."""
+"""Where a sentence is cut that is too long and has no spaces."""
 
 _NEXT = re.compile(r"\s*[\"'“‘«‹(\[„¿¡—–-]*\s*(\w+)?")
 _LAST_WORD = re.compile(r"(?:\w\.)+\w$|[^\W_]+$")
@@ -39,12 +39,12 @@ _BEFORE_NAMES = frozenset(
     """mr mrs ms mx dr prof hon rev fr sr gen col lt sgt cpl maj capt cmdr adm brig sen rep gov pres
     supt insp st mt ft messrs mme mlle vs approx e.g i.e cf al viz ca art""".split()
 )
-"""A full stop after these never ends a sentence."""
+"""Abbreviations whose full stop never ends a sentence."""
 
 _BEFORE_NUMBERS = frozenset(
     "no nos p pp vol fig sec ch jan feb mar apr jun jul aug sept sep oct nov dec".split()
 )
-"""A full stop after these ends no sentence when a number follows."""
+"""Abbreviations whose full stop does not end a sentence when a number follows."""
 
 _STARTERS = frozenset(
     """a after all although an and as at because before both but by despite during each even every
@@ -54,15 +54,14 @@ _STARTERS = frozenset(
     thus to today two under until we what when where whether which while who why with yet you
     your""".split()
 )
-"""Words that, written with a capital, begin a sentence even after "U.S." or "J."; "officials" and
-the like do so only here, with a capital."""
+"""Words that begin a sentence if they are capitalised, even after "U.S." or "J."."""
 
 
 def split_sentences(text: str) -> list[Span]:
     """The sentences of a text as (start, end), without the white space between them.
 
-    Made for news prose: no cut after "U.S.", "Gen." or initials; closing quotation marks stay with
-    their sentence; a blank line always ends one. Takes time linear in the text.
+    "U.S.", "Gen." and initials do not end a sentence; closing quotation marks belong to their
+    sentence; a blank line always ends one. The time is linear in the length of the text.
     """
     return [span for paragraph in paragraphs(text) for span in paragraph]
 
@@ -108,7 +107,7 @@ def _ends_sentence(text: str, stop: int, after: int, end: int) -> bool:
 
 
 def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
-    """The span without white space around it, in pieces of bearable length."""
+    """The span without surrounding white space, in pieces that are not too long."""
     while True:
         while start < end and text[start].isspace():
             start += 1
@@ -122,7 +121,7 @@ def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _cut(text: str, start: int, end: int) -> int:
-    """Where a piece that begins at `start` ends: `end`, unless that is too far."""
+    """The end of the piece that begins at `start`: `end`, unless the piece would be too long."""
     piece = text[start : min(start + MAX_SENTENCE, end)]
     if not piece.isascii() and UNSPACED.search(piece) and count_words(piece) >= MAX_SENTENCE_WORDS:
         return start + _cut_unspaced(piece)
@@ -137,8 +136,8 @@ def _cut(text: str, start: int, end: int) -> int:
 
 
 def _cut_unspaced(piece: str) -> int:
-    """Where a piece of more than `MAX_SENTENCE_WORDS` is cut: after its last pause before that
-    many, else there, but not between a letter and the marks on it.
+    """Where to cut a piece of more than `MAX_SENTENCE_WORDS`: after the last pause before that
+    many words, or else there, but not between a letter and its combining marks.
     """
     least, most = 1, len(piece)
     while least < most:  # the count grows with the text
@@ -157,7 +156,7 @@ def _cut_unspaced(piece: str) -> int:
 
 
 def is_heading(line: str) -> bool:
-    """Whether a line is short and ends like no sentence."""
+    """Whether a line is short and does not end like a sentence."""
     return count_words(line) <= MAX_HEADING_WORDS and line[-1].isalnum()
 
 

@@ -1,7 +1,7 @@
-"""How alike two texts are: shingles, and the MinHash buckets in which texts alike meet.
+"""Similarity of texts: shingles, and the MinHash buckets that similar texts share.
 
-Broder 1997, "On the resemblance and containment of documents"; what was tried and measured is in
-eval/LOG.md, 2026-11-25. The only door to datasketch.
+Broder 1997, "On the resemblance and containment of documents"; experiments and measurements are in
+eval/LOG.md, 2026-11-25. The adapter of datasketch.
 """
 
 import re
@@ -15,22 +15,22 @@ from assistant.text.tokens import fold, words
 Shingles = NDArray[np.uint64]
 
 SHINGLE_WORDS = 3
-"""Words in a row that are compared. With 5 a reprint with one word in twelve exchanged shares 0.69
-of them, with 3 0.81; different articles share as few with either."""
+"""Words of a shingle. A reprint with one word in twelve exchanged shares 0.69 of its shingles of 5
+words and 0.81 of those of 3; different articles share equally few of either."""
 
 SHINGLE_CHARACTERS = 5
-"""The same for texts in scripts without spaces, of which a word has about two characters."""
+"""Characters of a shingle in scripts without spaces, whose words have about two characters."""
 
 BANDS, ROWS = 32, 2
-"""Buckets of an article, and minima of permutations in the key of each. Finds 0.994 of the reprints
-that `SHARED` accepts (24 buckets 0.989, 64 0.998). With three minima in a key, 42 buckets lose an
-eighth of those that were cut to less than half."""
+"""Buckets of an article, and minima of permutations in the key of each. They find 0.994 of the
+reprints that `SHARED` accepts (24 buckets 0.989, 64 0.998). With three minima in a key, 42 buckets
+miss an eighth of the reprints that were cut to less than half."""
 
 FEW_SHINGLES = 30
-"""Below it a text is a copy only of one as short: any long one may hold a sentence of it."""
+"""A text with fewer is a copy only of an equally short one: any long text may contain it."""
 
 HASHED_AT_ONCE = 20_000
-"""Shingles of a text that are hashed at once, in 10 MB; a book has a million of them."""
+"""Shingles of a text that are hashed at once, in 10 MB of memory; a book has a million."""
 
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
@@ -43,12 +43,12 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 def units(text: str) -> list[str]:
-    """Words, folded, in order; of scripts without spaces each character."""
+    """The folded words of a text in order; in scripts without spaces, its characters."""
     return _UNIT.findall(fold(text))
 
 
 def shingles(text: str) -> Shingles:
-    """Hashes of the distinct shingles of a text, ascending; of a shorter text one, of none none."""
+    """Sorted hashes of a text's distinct shingles; a text shorter than a shingle has one hash."""
     found = units(text)
     if not found:
         return np.zeros(0, dtype=np.uint64)
@@ -70,8 +70,8 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def similarity(one: Shingles, other: Shingles) -> float:
     """Share of the shorter text's shingles that are in the longer, 0 to 1.
 
-    Where the shorter has fewer than `FEW_SHINGLES`, their Jaccard similarity. Containment, because
-    a reprint is often cut short, or stands in a longer report.
+    Containment, because a reprint is often cut short or part of a longer report. Where the shorter
+    text has fewer than `FEW_SHINGLES`, their Jaccard similarity.
     """
     both = len(np.intersect1d(one, other, assume_unique=True))
     shorter = min(len(one), len(other))
@@ -80,10 +80,10 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 
 def buckets(found: Shingles) -> list[int]:
-    """The buckets of a text, `BANDS` signed 64-bit numbers; none for a text without words."""
+    """The buckets of a text: `BANDS` signed 64-bit integers, or none for a text without words."""
     if not len(found):
         return []
-    from datasketch import MinHash  # half a second, and only who indexes needs it
+    from datasketch import MinHash  # takes half a second; only indexing needs it
 
     sketch = MinHash(BANDS * ROWS, hashfunc=int, scheme="affine64")
     for start in range(0, len(found), HASHED_AT_ONCE):
@@ -95,7 +95,7 @@ def buckets(found: Shingles) -> list[int]:
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity of two sets, 0 to 1: the share of all their words that both have."""
+    """Jaccard similarity of two sets of words, 0 to 1: the share of all their words in both."""
     return len(one & other) / max(len(one | other), 1)
 
 

@@ -1,8 +1,9 @@
-"""Who is said to have said something, in a sentence of an answer and in its source."""
+"""Speakers: to whom a sentence of an answer or of its source attributes a statement."""
 
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from assistant.text.tokens import STOP_WORDS, fold, stems
 
@@ -11,8 +12,8 @@ _STATING = (
     "claimed|insisted|stated|announced|declared|blamed|accused|expressed|suggested|acknowledged|"
     "admitted|denied|pointed out|went on"
 )
-"""Verbs after which a sentence surely states something: only they name the speaker of a sentence
-that is quoted, because "Armenia asked for help" is no statement."""
+"""Verbs that always introduce a statement. Only they name the speaker of a quoted sentence, because
+"Armenia asked for help" is not a statement."""
 
 SPEECH_VERBS = (
     rf"{_STATING}|say|saying|tells|argues|explains|emphasi[sz]es|stresses|notes|warns|claims|insists|"
@@ -20,7 +21,7 @@ SPEECH_VERBS = (
     "asked|wrote|writes|called|calls|described|describes|complained|concluded|confirmed|recalled|"
     "reported|reports|thinks|believes|promised|criticised|criticized"
 )
-"""All verbs of reported speech, as alternatives of a pattern."""
+"""All verbs of reported speech, as the alternatives of a regular expression."""
 
 _ADVERB = r"(?:(?:also|then|later|once|has|had|have|again|further|repeatedly|\w+ly) ){0,2}"
 _WORD = r"[^\W\d_a-zà-öø-ÿ][\w’'-]*+"
@@ -33,30 +34,29 @@ _SPEECH = re.compile(
     rf"|\b(?P<pronoun>[Hh]e|[Ss]he|[Tt]hey) {_ADVERB}(?:{SPEECH_VERBS})\b"
 )
 _CLAUSE = 0.4
-"""Share of a clause's words that a source sentence must have to be where it was said; by hand."""
+"""Least share of a clause's words that its source sentence contains; chosen by hand."""
 
 _NEAR = 1
-"""Sentences before and after one that may name its speaker."""
+"""How many sentences away from a sentence its speaker may be named."""
 
 
 def speakers_of(sentence: str) -> list[str]:
-    """Everyone who is named as speaking, as named there; "he said" names nobody."""
+    """Everyone whom a sentence names as speaking, in its words; "he said" names nobody."""
     found = (m["before"] or m["after"] or m["according"] for m in _SPEECH.finditer(sentence))
     return [name for name in map(_bare, filter(None, found)) if name]
 
 
 def _bare(name: str) -> str:
-    kept = re.sub(r"[’']s?$", "", name).split()
-    while kept and kept[0].lower() in STOP_WORDS:
-        kept = kept[1:]
-    return " ".join(kept)
+    """The name without a possessive ending and leading stop words."""
+    parts = re.sub(r"[’']s?$", "", name).split()
+    return " ".join(dropwhile(lambda part: part.lower() in STOP_WORDS, parts))
 
 
 def attributed_to(sentence: str, before: str | None) -> list[str]:
-    """The speakers that a sentence of an answer names.
+    """The speakers to whom a sentence of an answer attributes something.
 
     Args:
-        before: the speaker named last before it, to whom "he said" refers.
+        before: the speaker named last before the sentence, to whom "he said" refers.
     """
     named = speakers_of(sentence)
     if named or before is None:
@@ -65,9 +65,9 @@ def attributed_to(sentence: str, before: str | None) -> list[str]:
 
 
 def same_speaker(one: str, other: str) -> bool:
-    """Whether two names may be of one person: equal last words, or all words of one in the other.
+    """Whether two names may denote one speaker: equal last words, or one's words all in the other.
 
-    A people stands for its country: "Russia" for "Russian Deputy Foreign Minister Galuzin".
+    A country may stand for its people: "Russia" for "Russian Deputy Foreign Minister Galuzin".
     """
     first, second = fold(one).split(), fold(other).split()
     if not first or not second:
@@ -98,15 +98,15 @@ class Spoken:
         )
 
     def places(self, said: Set[str]) -> list[int]:
-        """The sentences with the most of these stems; none where none has enough of them."""
+        """Indexes of the sentences with the most of these stems, if any has enough of them."""
         shares = [len(said & own) / max(len(said), 1) for own in self.stems]
         most = max(shares, default=0.0)
         return [at for at, share in enumerate(shares) if share >= max(_CLAUSE, 0.9 * most)]
 
     def other_speaker(self, who: str, at: int) -> str | None:
-        """Whom the passage names for a sentence when it is another; None when it fits or is open.
+        """The speaker of a sentence if it is not `who`; None if it is, or may be.
 
-        A sentence that names no speaker may be of whoever is named beside it, or last before it.
+        A sentence that names no speaker may be by anyone named beside it or last before it.
         """
         own = self.speakers[at]
         if own:
@@ -126,7 +126,7 @@ class Spoken:
         return fold(who.rsplit(maxsplit=1)[-1]) in fold(self.sentences[at])
 
     def _fits(self, who: str, name: str) -> bool:
-        """Whether the two are one, also by what the passage calls either elsewhere."""
+        """Whether the two may be one speaker under any name that the passage gives them."""
         return any(
             same_speaker(one, other) for one in self._calls(who) for other in self._calls(name)
         )
@@ -150,14 +150,11 @@ _NOT_NAMES = frozenset(
 
 
 def speaker_of(sentence: str) -> str | None:
-    """Who speaks in a sentence that names its speaker ("…,” Galuzin said"); None for "he said"."""
+    """The speaker that a sentence names ("…,” Galuzin said"); None for "he said"."""
     for match in _SPEAKER.finditer(sentence):
-        name = match.group("before") or match.group("after")
-        kept = name.split()
-        while kept and kept[0] in _NOT_NAMES:
-            kept = kept[1:]
-        if kept:
-            return " ".join(kept)
+        parts = (match["before"] or match["after"]).split()
+        if name := " ".join(dropwhile(_NOT_NAMES.__contains__, parts)):
+            return name
     return None
 
 
@@ -167,7 +164,8 @@ _BESIDE_QUOTATION = re.compile(
 
 
 def quoted_speakers(text: str) -> list[str]:
-    """Whoever is named beside a quotation as its speaker, by one word, as often as named; "the
-    European Union said" without a quotation speaks for nobody in particular.
+    """The one-word names of speakers beside quotations, in order and with repetitions.
+
+    "The European Union said" without a quotation is no particular person's statement.
     """
     return [before or after for before, after in _BESIDE_QUOTATION.findall(text)]

@@ -1,13 +1,13 @@
-"""Words as lexical search sees them: lower case, without accents, stemmed, stop words known.
+"""The words of a text, and the terms under which lexical search indexes them.
 
-English is read by SQLite's ``porter unicode61 remove_diacritics 2`` tokenizer. `stem` must equal
-it, because the store looks a stem's document frequency up in the full-text index (a test holds them
-together). Other languages are analysed here, and the tokenizer is given the terms, in a form in
-which it leaves them as they are:
+SQLite's ``porter unicode61 remove_diacritics 2`` tokenizer reads English. `stem` must equal it,
+because the store looks up the document frequencies of stems in the full-text index (a test compares
+them). Other languages are analysed here, and the tokenizer gets terms in a form that it does not
+change:
 
-- words of a language in Latin letters become Snowball's stems, each with the language's `ending`,
-  so that Porter's rules do not touch them, and the English word "die" is not the German one;
-- words in other letters become Snowball's stems, or stay as they are where it has none;
+- words of a language in Latin letters become Snowball's stems with the language's `ending`, so that
+  Porter's rules do not change them and the English "die" differs from the German one;
+- words in other letters become Snowball's stems, or remain unchanged if it has no stemmer;
 - scripts without spaces between words become overlapping pairs of characters.
 """
 
@@ -32,11 +32,12 @@ STOP_WORDS = frozenset(
     these they this those through to too under until up us very was we were what when where which
     while who whom whose why will with would you your yours""".split()
 )
-"""Words that say nothing about the topic of a question; "say" and "said" included, because nearly
-every sentence of the news has one."""
+"""Words that say nothing about the topic of a question, including "say" and "said", one of which is
+in nearly every sentence of the news."""
 
 FOREIGN = "\u02d0"
-"""Ends terms with Latin letters that are not English: a letter to SQLite, to Porter none."""
+"""Ends non-English terms with Latin letters: SQLite's tokenizer takes it for a letter, Porter's
+rules do not."""
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f"
@@ -47,31 +48,31 @@ UNSPACED = re.compile(
 Khmer, Javanese, Balinese; and of Korean, whose words end in particles that Snowball lacks."""
 
 _SOUTHERN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u1b7f\ua980-\uaa7f]")
-"""Those of them whose words take several letters."""
+"""Those whose words take several characters."""
 
 _OTHER = (
     "\u0370-\u1cff\u1f00-\u1fff\u2c00-\u2c5f\u2c80-\u2dff\u2e80-\ua71f\ua800-\uab2f\uab70-\ud7ff"
     "\uf900-\ufaff\ufb13-\ufdff\ufe70-\ufefe\uff10-\uffdc\U00010000-\U0001cfff"
     "\U0001e000-\U0001efff\U00020000-\U0003ffff"
 )
-"""The blocks of Unicode of other than Latin letters; full-width Latin ones are among them."""
+"""The Unicode blocks of letters other than Latin; they include full-width Latin ones."""
 
 _OTHER_RUN = re.compile(f"[{_OTHER}][{_OTHER}\u0300-\u036f\u200c\u200d]*")
 _ANY_RUN = re.compile(rf"{_OTHER_RUN.pattern}|(?:(?![{_OTHER}])[^\W_][\u0300-\u036f]*)+")
 _ASIDE = re.compile("[\u0640\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-"""What only shapes letters: tatweel, joiners, variation selectors."""
+"""Characters that only shape letters: tatweel, joiners, variation selectors."""
 
 _ONCE_MARKS = re.compile("[\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]")
-"""Letters that SQLite's table (3.40) has as marks; of all others of Unicode 14 none differs."""
+"""Letters that are marks in the table of SQLite 3.40; all others of Unicode 14 agree."""
 
 _WITHOUT_MARKS = re.compile("[\u0300-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
-"""Blocks of scripts that are read without their marks: Latin, Greek, Cyrillic, Hebrew, Arabic."""
+"""Marks of scripts that are read without them: Latin, Greek, Cyrillic, Hebrew, Arabic."""
 
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """The Porter stem of one lower-case word (Porter 1980, as in SQLite FTS5)."""
-    # FTS5 leaves words outside this range of lengths alone (fts5_tokenize.c, fts5PorterCb).
+    # FTS5 does not stem words outside this range of lengths (fts5_tokenize.c, fts5PorterCb).
     if not 3 <= len(word.encode()) <= 64 or not word.isascii():
         return word
     return snowball("porter", word)
@@ -91,10 +92,10 @@ def words(text: str) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """How many words a text has; in scripts without spaces a word is counted for 1.5 characters of
-    Chinese, Japanese and Korean, for 3 of the others.
+    """How many words a text has. In scripts without spaces, 1.5 characters of Chinese, Japanese and
+    Korean count as a word, and 3 of the others.
 
-    So many characters are about as many tokens of an embedding model as a word of English is (1.3).
+    This many characters take about as many tokens of an embedding model as an English word (1.3).
     """
     if text.isascii() or (unspaced := len(UNSPACED.findall(text))) == 0:
         return len(text.split())
@@ -114,18 +115,18 @@ def stems(text: str) -> list[str]:
 
 
 def ending(language: str) -> str:
-    """What a language's terms in Latin letters end with; nothing for English, and for a language
-    that has no stemmer or is written in other letters.
+    """The ending of a language's terms in Latin letters; empty for English, and for a language
+    without a stemmer or with other letters.
     """
     code = "no" if language in ("nb", "nn") else language
     return f"{FOREIGN}{code}{FOREIGN}" if language in LATIN else ""
 
 
 def analysed(text: str, language: str | None) -> str | None:
-    """The terms of a text of this language, as the full-text index is to read them.
+    """The terms of a text in this language, as input for the full-text index.
 
-    None where it should read the text itself: English, and a language without a stemmer that is
-    written in Latin letters.
+    None if the index is to read the text itself: in English, and in a language with Latin letters
+    that has no stemmer.
     """
     latin = language in LATIN
     if not latin and _OTHER_RUN.search(text) is None:
@@ -137,8 +138,8 @@ def analysed(text: str, language: str | None) -> str | None:
 def foreign_terms(text: str, language: str | None) -> dict[str, str]:
     """The distinct terms that `analysed` makes of the words of a question, each with its word.
 
-    Words that say nothing in this language or in English are left out: an English "war" is not
-    meant to find each German one.
+    Stop words of this language and of English are left out: an English "war" should not match every
+    German one, a stop word.
     """
     left_out = STOP_WORDS | stop_words(language or "")
     runs = _ANY_RUN if language in LATIN else _OTHER_RUN
@@ -160,7 +161,7 @@ def _terms(run: str, language: str | None) -> list[str]:
 
 
 def _words(run: str) -> Iterator[str]:
-    """The words of a run of characters: letters and figures with the marks on them."""
+    """The words of a run of characters: letters and figures with their combining marks."""
     if run.isascii():
         yield run.lower()
         return
@@ -176,7 +177,7 @@ def _in_word(character: str) -> bool:
 
 
 def _terms_of(word: str, language: str | None) -> tuple[str, ...]:
-    """The terms of one lower-case word; several where it holds a script without spaces."""
+    """The terms of one lower-case word; several if it contains a script without spaces."""
     spaced = [part for part in UNSPACED.split(word) if part]
     if spaced == [word]:
         return tuple(filter(None, [_term(word, language)]))
@@ -192,7 +193,7 @@ def _terms_of(word: str, language: str | None) -> tuple[str, ...]:
 
 
 def _clusters(word: str) -> list[str]:
-    """Each letter with the marks on it."""
+    """Each letter with its combining marks."""
     found: list[str] = []
     for character in word:
         if found and unicodedata.category(character)[0] == "M":
@@ -211,16 +212,16 @@ def _term(word: str, language: str | None) -> str:
     form = _index_form(word)
     if form and language is not None and _OTHER_RUN.search(form) is None:
         return form + ending(language)
-    # Porter would stem a word like "µing", which has letters of two scripts.
+    # Porter's rules would change a word like "µing", which has letters of two scripts.
     return form + FOREIGN if form[-1:].isascii() and not form.isascii() else form
 
 
 @lru_cache(maxsize=100_000)
 def _index_form(term: str) -> str:
-    """A term as SQLite's tokenizer leaves it: one token, without accents and points of vowels.
+    """A term that SQLite's tokenizer does not change: one token, without accents and vowel points.
 
-    Marks that are vowels, as in Hindi and Thai, are no letters to the tokenizer, which would cut
-    words at them: they become characters of private use, which are.
+    The tokenizer would split words at marks that are vowels, as in Hindi and Thai. They become
+    private-use characters, which it takes for letters.
     """
     decomposed = unicodedata.normalize("NFKD", term.casefold())
     kept = _WITHOUT_MARKS.sub(lambda run: "".join(filter(_bare, run.group())), decomposed)
