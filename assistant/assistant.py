@@ -23,27 +23,23 @@ from assistant.answering.reader import Reader, TrainedReader
 from assistant.answering.selection import Selector
 from assistant.answering.verification.checks import Entailment
 from assistant.answering.verification.entailment import ReaderEntailment
-from assistant.corpus import feeds, watch
 from assistant.corpus.folder import Corpus
-from assistant.corpus.incoming import Incoming, Limits, page_at
+from assistant.corpus.incoming import Limits
 from assistant.corpus.indexing import Index
 from assistant.corpus.ingestion import Ingestion
 from assistant.corpus.library import EVERYTHING, Library
-from assistant.corpus.pace import Pace
-from assistant.corpus.plan import Change, Plan, ShowPlan
-from assistant.corpus.transfer import Transfer, export_corpus
+from assistant.corpus.plan import Plan, ShowPlan
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
-from assistant.models.hub import Reranker, SentenceEntailment, SentenceReranker
 from assistant.models.llm.base import LanguageModel
 from assistant.models.llm.providers import language_model
+from assistant.models.pair_models import Reranker, SentenceEntailment, SentenceReranker
 from assistant.retrieval.retriever import Retriever
 from assistant.retrieval.suggestions import suggest
 from assistant.schema import Answer, Filter, ScoredPassage, ShowProgress, ShowWaiting, Turn
 from assistant.settings import Settings, load_settings
 from assistant.store.active_model import Models, ModelSwitch
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -107,15 +103,13 @@ class Assistant(Library):
         self._models = Models(store.embeddings, embedder)
         self._chroma = ChromaFollower(store.embeddings, settings.data_folder / "chroma")
         index = Index(corpus, store, self._chroma, self._models, settings.passage_words)
-        super().__init__(index, settings.data_folder / "removed")
-        self._limits = Limits(
+        limits = Limits(
             settings.max_file_mb << 20, settings.fetch_timeout, settings.allow_private_addresses
         )
+        super().__init__(Ingestion(index, limits), settings.data_folder / "removed")
         self._switch = ModelSwitch(self._models, self._chroma.follow)
-        self._ingestion = Ingestion(index, self._limits)
         self._retriever = Retriever(
             store,
-            LexicalIndex(store),
             VectorIndex(self._chroma),
             self._models.answering,
             mode=settings.retrieval,
@@ -138,7 +132,7 @@ class Assistant(Library):
             generative,
         )
         self._ready = threading.Event()
-        self._suggestions = store.cached(partial(suggest, store, self._retriever.lexical))
+        self._suggestions = store.cached(partial(suggest, store))
 
     def __enter__(self) -> "Assistant":
         return self
@@ -273,14 +267,6 @@ class Assistant(Library):
 
     # ---- the corpus -------------------------------------------------------------------------
 
-    def feeds(self) -> list[feeds.FeedSummary]:
-        """The feeds that were added or followed, by address."""
-        return feeds.feeds(self._ingestion)
-
-    def plan(self) -> Plan:
-        """What `sync` would do; nothing is written."""
-        return self._index.plan()
-
     def sync(
         self,
         *,
@@ -304,44 +290,3 @@ class Assistant(Library):
         else:
             self._switch.run(progress, waiting)
         return plan
-
-    def add(
-        self,
-        sources: Sequence[Path | str],
-        *,
-        progress: ShowProgress | None = None,
-        waiting: ShowWaiting | None = None,
-        stop: threading.Event | None = None,
-    ) -> Plan:
-        """Puts files, the files of folders, or pages and feeds of the web into the corpus and
-        indexes them; `Ingestion.add` says how, and what `stop` or another early end leaves.
-        """
-        return self._ingestion.add(sources, progress, waiting, stop)
-
-    def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
-        """Follows the corpus folder until `Pace.stop` is set; a plan for each change."""
-        return watch.watch(self._ingestion, pace or Pace(), polling=polling)
-
-    def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
-        """Follows feeds until `Pace.stop` is set; a plan for each article and each failure."""
-        return feeds.follow(self._ingestion, urls, pace or Pace())
-
-    def unfollow(self, url: str) -> None:
-        """Follows a feed no longer; its articles stay."""
-        feeds.unfollow(self._ingestion, url)
-
-    def preview(self, url: str) -> Incoming:
-        """The article at an address as it would be added; nothing is written."""
-        return page_at(url, self._limits)
-
-    def foresee(self, incoming: Incoming) -> Change:
-        """What adding a previewed article would do, with its copies; nothing is written."""
-        return self._ingestion.foresee(incoming)
-
-    def add_previewed(self, incoming: Incoming) -> Change:
-        """Adds what `preview` gave, as it was seen."""
-        return self._ingestion.add_one(incoming)
-
-    def export(self, archive: Path, *, progress: ShowProgress | None = None) -> Transfer:
-        """Writes the corpus with its index into one file, which `import_corpus` reads."""
-        return export_corpus(self._index.corpus, self._store, archive, progress)

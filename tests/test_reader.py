@@ -29,7 +29,8 @@ from assistant.models.cross_encoder import (
     PassageScores,
     best_span,
 )
-from assistant.models.hub import PACKAGED, SentenceReranker
+from assistant.models.hub import PACKAGED
+from assistant.models.pair_models import SentenceReranker
 from assistant.schema import Evidence, Turn
 from assistant.settings import load_settings
 from assistant.text.sentences import split_sentences

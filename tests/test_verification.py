@@ -15,7 +15,7 @@ from assistant.answering.verification.entailment import ReaderEntailment
 from assistant.answering.verification.source_passage import quotations_of
 from assistant.errors import ModelError
 from assistant.models.cross_encoder import CrossEncoder
-from assistant.models.hub import SentenceEntailment
+from assistant.models.pair_models import SentenceEntailment
 from assistant.schema import Check, Citation
 from assistant.text.names import names_of
 from assistant.text.quantities import figures_of, plain, source_figures

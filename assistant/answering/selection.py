@@ -7,11 +7,10 @@ from assistant.answering import recency
 from assistant.answering.contradictions import disagreeing
 from assistant.answering.duplicates import Reprints
 from assistant.answering.reader import ReaderResult
-from assistant.retrieval.fusion import NEAR_DUPLICATE
 from assistant.retrieval.question_types import may_disagree
 from assistant.schema import Article, Evidence, Query, ScoredPassage
 from assistant.store.store import Store
-from assistant.text.similarity import word_similarity
+from assistant.text.similarity import nearly_same
 
 RELATIVE_FLOOR = 0.7
 """A further sentence is quoted when it is at least this fraction as probable as the best. On
@@ -117,7 +116,7 @@ def _distinct(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
     for candidate in evidence:
         if len(chosen) == most:
             break
-        if all(word_similarity(candidate.text, other.text) < NEAR_DUPLICATE for other in chosen):
+        if not any(nearly_same(candidate.text, other.text) for other in chosen):
             chosen.append(candidate)
     return chosen
 

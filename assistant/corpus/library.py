@@ -1,13 +1,29 @@
-"""The articles of a corpus as a person works with them: listed, looked over, corrected, removed."""
+"""The articles of a corpus as a person works with them: added, followed, listed, looked over,
+corrected, removed, exported.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
-from assistant.corpus.indexing import Index
+from assistant.corpus import feeds, watch
+from assistant.corpus.incoming import Incoming, page_at
+from assistant.corpus.ingestion import Ingestion
+from assistant.corpus.pace import Pace
 from assistant.corpus.plan import Change, Plan
+from assistant.corpus.transfer import Transfer, export_corpus
 from assistant.errors import ArticleError, CorpusError
-from assistant.schema import Article, ArticleSummary, Copy, Filter, Order, Passage
+from assistant.schema import (
+    Article,
+    ArticleSummary,
+    Copy,
+    Filter,
+    Order,
+    Passage,
+    ShowProgress,
+    ShowWaiting,
+)
 from assistant.sources.files import parse_article
 from assistant.sources.filing import Corrected, Correction, correct_file, pasted_file
 from assistant.sources.metadata import FiledArticle
@@ -38,8 +54,9 @@ class Library:
         aside: folder for the files of removed articles, and for those that are rewritten.
     """
 
-    def __init__(self, index: Index, aside: Path) -> None:
-        self._index = index
+    def __init__(self, ingestion: Ingestion, aside: Path) -> None:
+        self._ingestion = ingestion
+        self._index = ingestion.index
         self._aside = aside
 
     def articles(
@@ -119,6 +136,23 @@ class Library:
         passages = tuple(self._index.store.passages_of(article.id))
         return Details(article, passages, origin, date_from, version, problem)
 
+    def plan(self) -> Plan:
+        """What `sync` would do; nothing is written."""
+        return self._index.plan()
+
+    def add(
+        self,
+        sources: Sequence[Path | str],
+        *,
+        progress: ShowProgress | None = None,
+        waiting: ShowWaiting | None = None,
+        stop: Event | None = None,
+    ) -> Plan:
+        """Puts files, the files of folders, or pages and feeds of the web into the corpus and
+        indexes them; `Ingestion.add` says how, and what `stop` or another early end leaves.
+        """
+        return self._ingestion.add(sources, progress, waiting, stop)
+
     def add_text(
         self, text: str, *, title: str = "", source: str = "", published: str = "", url: str = ""
     ) -> Change:
@@ -142,6 +176,18 @@ class Library:
         if change.kind == "failed":
             raise ArticleError(path, change.error)
         return change
+
+    def preview(self, url: str) -> Incoming:
+        """The article at an address as it would be added; nothing is written."""
+        return page_at(url, self._ingestion.limits)
+
+    def foresee(self, incoming: Incoming) -> Change:
+        """What adding a previewed article would do, with its copies; nothing is written."""
+        return self._ingestion.foresee(incoming)
+
+    def add_previewed(self, incoming: Incoming) -> Change:
+        """Adds what `preview` gave, as it was seen."""
+        return self._ingestion.add_one(incoming)
 
     def correct(
         self,
@@ -201,6 +247,26 @@ class Library:
             gone = Change("removed", article.path, article_id=article.id)
             self._index.apply(Plan((gone,)))
         return aside
+
+    def watch(self, pace: Pace | None = None, *, polling: bool = False) -> Iterator[Plan]:
+        """Follows the corpus folder until `Pace.stop` is set; a plan for each change."""
+        return watch.watch(self._ingestion, pace or Pace(), polling=polling)
+
+    def follow(self, urls: Sequence[str] = (), pace: Pace | None = None) -> Iterator[Plan]:
+        """Follows feeds until `Pace.stop` is set; a plan for each article and each failure."""
+        return feeds.follow(self._ingestion, urls, pace or Pace())
+
+    def unfollow(self, url: str) -> None:
+        """Follows a feed no longer; its articles stay."""
+        feeds.unfollow(self._ingestion, url)
+
+    def feeds(self) -> list[feeds.FeedSummary]:
+        """The feeds that were added or followed, by address."""
+        return feeds.feeds(self._ingestion)
+
+    def export(self, archive: Path, *, progress: ShowProgress | None = None) -> Transfer:
+        """Writes the corpus with its index into one file, which `import_corpus` reads."""
+        return export_corpus(self._index.corpus, self._index.store, archive, progress)
 
     def _replace(self, article: Article, corrected: Corrected) -> Change:
         """Writes the corrected file of an article and indexes it as the same one."""

@@ -1,17 +1,14 @@
-"""The adapter of sentence-transformers: rerankers, judges of entailment, the loading of models.
+"""The adapter of sentence-transformers: loads models that are packaged, in a folder or on a hub.
 
-Models are packaged, in a folder or on a hub. sentence-transformers, transformers and torch are
-imported at first use, which takes 3 to 5 seconds.
+sentence-transformers, transformers and torch are imported at first use, which takes 3 to 5 seconds.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +66,30 @@ def load_embedding_model(
         raise _unloadable(name, "embedding model", "embedding_model", error) from error
 
 
+def load_cross_encoder(
+    name: str, kind: str, setting: str, *, sigmoid: bool = False
+) -> "CrossEncoder":
+    """A sentence-transformers `CrossEncoder`, which reads two texts together.
+
+    Args:
+        kind: what an error calls it.
+        setting: the name of the setting that chooses it.
+        sigmoid: turn its one number into a probability.
+    """
+    folder = model_folder(name)
+    _set_offline(folder)
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    chosen: dict[str, Any] = {"activation_fn": torch.nn.Sigmoid()} if sigmoid else {}
+    here = folder is not None
+    try:
+        model: CrossEncoder = CrossEncoder(str(folder or name), local_files_only=here, **chosen)
+    except Exception as error:  # safetensors' errors share no base with the others
+        raise _unloadable(name, kind, setting, error) from error
+    return model
+
+
 def _set_offline(folder: Path | None) -> None:
     """Sets what must be set before the libraries are imported."""
     if folder is not None:  # no look-up for updates of a model that is already here
@@ -110,108 +131,3 @@ def one_thread(*, wanted: bool) -> Iterator[None]:
 def utf8(text: str) -> str:
     """The text with "?" for lone surrogates, which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode()
-
-
-# ---- models that read two texts together -------------------------------------------------------
-
-
-class Reranker(Protocol):
-    """What retrieval needs of a reranker; tests and users may bring their own."""
-
-    def scores(self, question: str, texts: Sequence[str]) -> Scores:
-        """How well each text answers, 0 to 1, shape (len(texts),)."""
-
-
-class SentenceReranker:
-    """A sentence-transformers `CrossEncoder` with one output, loaded at first use; any thread, one
-    at a time.
-
-    Args:
-        name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
-
-    Raises:
-        ModelError: while scoring: it cannot be loaded, or has more than one output.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._lock = Lock()
-
-    def scores(self, question: str, texts: Sequence[str]) -> Scores:
-        pairs = [(question, text) for text in texts]
-        with self._lock:
-            found = self._model.predict(pairs, batch_size=16, show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32).reshape(len(texts))
-
-    @cached_property
-    def _model(self) -> "CrossEncoder":
-        model = _cross_encoder(self.name, "reranker", "reranker", sigmoid=True)
-        made_for = getattr(model.config, "architectures", None) or ()
-        if any(architecture.endswith("Model") for architecture in made_for):
-            problem = "is an embedding model: its scores would be random"
-        elif model.num_labels != 1:
-            problem = f"judges with {model.num_labels} numbers, a reranker with one"
-        else:
-            return model
-        raise ModelError(self.name, problem, "set reranker to a model made for passage ranking")
-
-
-class SentenceEntailment:
-    """A sentence-transformers `CrossEncoder` for natural language inference, loaded at first use;
-    any thread, one at a time. The names in its `id2label` say which label is entailment.
-
-    Args:
-        name: a folder, or a name on a model hub, as for `SentenceEmbedder`.
-
-    Raises:
-        ModelError: while scoring: it cannot be loaded, or has no label for entailment.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._lock = Lock()
-
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        if not pairs:
-            return np.zeros(0)
-        read = [(utf8(passage), utf8(sentence)) for sentence, passage in pairs]
-        with self._lock:
-            model, column = self._model
-            found = model.predict(read, batch_size=16, apply_softmax=True, show_progress_bar=False)
-        return np.asarray(found, dtype=np.float64).reshape(len(pairs), -1)[:, column]
-
-    @cached_property
-    def _model(self) -> "tuple[CrossEncoder, int]":
-        """The model, and which of its outputs is entailment."""
-        model = _cross_encoder(self.name, "judge of entailment", "entailment")
-        names = getattr(model.config, "id2label", None) or {}
-        labels = {int(i): str(label).lower() for i, label in names.items()}
-        # "not_entailment" of models with two labels is no entailment.
-        columns = [i for i, label in labels.items() if label.startswith(("entail", "support"))]
-        if len(columns) != 1 or model.num_labels < 2:
-            problem = f"has no label for entailment, only {', '.join(labels.values()) or 'none'}"
-            remedy = "set entailment to a model made for natural language inference"
-            raise ModelError(self.name, problem, remedy)
-        return model, columns[0]
-
-
-def _cross_encoder(name: str, kind: str, setting: str, *, sigmoid: bool = False) -> "CrossEncoder":
-    """A model that reads two texts together.
-
-    Args:
-        kind: what an error calls it.
-        setting: the name of the setting that chooses it.
-        sigmoid: turn its one number into a probability.
-    """
-    folder = model_folder(name)
-    _set_offline(folder)
-    import torch
-    from sentence_transformers import CrossEncoder
-
-    chosen: dict[str, Any] = {"activation_fn": torch.nn.Sigmoid()} if sigmoid else {}
-    here = folder is not None
-    try:
-        model: CrossEncoder = CrossEncoder(str(folder or name), local_files_only=here, **chosen)
-    except Exception as error:  # safetensors' errors share no base with the others
-        raise _unloadable(name, kind, setting, error) from error
-    return model

@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.schema import Passage, ScoredPassage
-from assistant.text.similarity import jaccard
+from assistant.text.similarity import near_duplicates
 from assistant.text.tokens import words
 
 DENSE_WEIGHT = 0.55
 """Middle of the plateau from 0.5 to 0.6 on training questions (MRR 0.838; reciprocal rank fusion
 0.806): eval/LOG.md, 2026-11-24."""
-
-NEAR_DUPLICATE = 0.85
-"""Jaccard similarity of two passages' words from which they count as copies of one text."""
 
 
 def convex_combination(
@@ -78,7 +75,7 @@ def collapse_copies(found: Sequence[ScoredPassage], limit: int) -> tuple[ScoredP
         if len(kept) == limit:
             break
         bag = frozenset(words(candidate.passage.text))
-        same = next((i for i, other in enumerate(bags) if _near_duplicates(bag, other)), None)
+        same = next((i for i, other in enumerate(bags) if near_duplicates(bag, other)), None)
         if same is None:
             kept.append(candidate)
             bags.append(bag)
@@ -86,9 +83,3 @@ def collapse_copies(found: Sequence[ScoredPassage], limit: int) -> tuple[ScoredP
             copies = (*kept[same].copies, candidate.passage)
             kept[same] = replace(kept[same], copies=copies)
     return tuple(kept)
-
-
-def _near_duplicates(a: frozenset[str], b: frozenset[str]) -> bool:
-    # The sizes alone bound the similarity, which spares most intersections.
-    smaller, larger = sorted((len(a), len(b)))
-    return smaller >= NEAR_DUPLICATE * larger and jaccard(a, b) >= NEAR_DUPLICATE

@@ -7,7 +7,6 @@ from itertools import accumulate
 
 from assistant.retrieval.spelling import correct_question
 from assistant.schema import Query
-from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.text.abbreviations import UNIVERSAL, Expansion, expand
 from assistant.text.tokens import content_words, foreign_terms, stem, words
@@ -25,16 +24,14 @@ words are left to the vectors. Over 43,681 passages no question of news-2022 fin
 MRR falls by 0.004. What it saves among a million: eval/LOG.md, 2026-11-25."""
 
 
-def analyse(
-    question: str, store: Store, lexical: LexicalIndex, *, abbreviations: bool = True
-) -> tuple[Query, list[str]]:
+def analyse(question: str, store: Store, *, abbreviations: bool = True) -> tuple[Query, list[str]]:
     """The query for a question, and its expressions in FTS5 syntax: a passage gets the best of$
     their scores. The words and abbreviations are those of one snapshot of the store.
 
     Args:
         abbreviations: spell out the short forms of a question.
     """
-    question = question[:MAX_QUESTION]
+    question, lexical = question[:MAX_QUESTION], store.lexical
     with store.snapshot():
         known = UNIVERSAL | lexical.abbreviations() if abbreviations else {}
         expansion = expand(correct_question(question, known, lexical), known)

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.models.embedding import Embedder, Vectors, encode_question
-from assistant.models.hub import Reranker
+from assistant.models.pair_models import Reranker
 from assistant.retrieval.fusion import collapse_copies, fuse
 from assistant.retrieval.query import analyse
 from assistant.schema import Filter, Query, ScoredPassage
-from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.store.vector_index import VectorIndex
 
@@ -64,7 +63,6 @@ class Retriever:
     def __init__(
         self,
         store: Store,
-        lexical: LexicalIndex,
         vectors: VectorIndex,
         answering: Callable[[], Embedder],
         *,
@@ -73,7 +71,6 @@ class Retriever:
         reranker: Reranker | None = None,
     ) -> None:
         self.store = store
-        self.lexical = lexical
         self.vectors = vectors
         self.answering = answering
         self.mode = mode
@@ -103,9 +100,7 @@ class Retriever:
     def _search(
         self, question: str, limit: int, within: Filter, embedder: Embedder | None
     ) -> Found:
-        query, expressions = analyse(
-            question, self.store, self.lexical, abbreviations=self.abbreviations
-        )
+        query, expressions = analyse(question, self.store, abbreviations=self.abbreviations)
         among = self._among(within) if within else None
         if among is not None and not len(among.numbers):
             return query, ()
@@ -161,10 +156,10 @@ class Retriever:
 
     def _matching(self, expression: str, among: _Allowed | None) -> Hits:
         if among is None:
-            return self.lexical.match(expression, DEPTH)
+            return self.store.lexical.match(expression, DEPTH)
         if len(among.numbers) <= FEW:
-            return self.lexical.match(expression, DEPTH, among.numbers.tolist())
-        match = partial(self.lexical.match, expression)
+            return self.store.lexical.match(expression, DEPTH, among.numbers.tolist())
+        match = partial(self.store.lexical.match, expression)
         return _post_filtered(match, among, (among.enough, ALL)) or []
 
 

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 from assistant.schema import Article
-from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Store
 from assistant.text.names import names_of
 from assistant.text.speech import quoted_speakers
@@ -13,7 +12,7 @@ SUGGEST_FROM = 200
 """Newest articles that questions are made from."""
 
 
-def suggest(store: Store, lexical: LexicalIndex) -> list[str]:
+def suggest(store: Store) -> list[str]:
     """Questions about who speaks in the newest articles, and about the names that articles spell
     out.
 
@@ -21,7 +20,7 @@ def suggest(store: Store, lexical: LexicalIndex) -> list[str]:
     mentioned first, in the order in which the corpus would answer them best.
     """
     newest = (store.article(found.id) for found in store.catalogue.articles(limit=SUGGEST_FROM))
-    articles, abbreviations = list(filter(None, newest)), lexical.abbreviations()
+    articles, abbreviations = list(filter(None, newest)), store.lexical.abbreviations()
     spoken = [question for article in articles if (question := _about_a_speaker(article))]
     text = "\n".join(article.text for article in articles)
     mentioned = Counter({short: text.count(short) for short in abbreviations})

@@ -5,8 +5,8 @@ article wholly old or wholly new. Each transaction bumps `generation`, by which 
 notice it. Passage numbers grow and are never reused: what another index has not seen yet are the
 numbers above its highest, and a number that no longer exists is a passage that is gone.
 
-`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors, `Store.copies`
-knows which articles are near-duplicates.
+`Store.catalogue` lists what the file holds, `Store.embeddings` keeps its vectors, `Store.lexical`
+searches its full text, `Store.copies` knows which articles are near-duplicates.
 """
 
 import json
@@ -23,6 +23,7 @@ from assistant.schema import Article, Passage
 from assistant.store.catalogue import Catalogue
 from assistant.store.database import BUMP, Connection, Database
 from assistant.store.embeddings import Embeddings, digest_of, insert_model, insert_vectors
+from assistant.store.full_text import LexicalIndex
 from assistant.store.near_duplicates import Copies
 from assistant.text.tokens import analysed, count_words
 
@@ -70,6 +71,7 @@ class Store(Database):
         self.catalogue = Catalogue(self)
         self.embeddings = Embeddings(self)
         self.copies = Copies(self)
+        self.lexical = LexicalIndex(self)
 
     def apply(
         self,

@@ -29,6 +29,9 @@ miss an eighth of the reprints that were cut to less than half."""
 FEW_SHINGLES = 30
 """A text with fewer is a copy only of an equally short one: any long text may contain it."""
 
+NEAR_DUPLICATE = 0.85
+"""Jaccard similarity of the words of two passages, or sentences, that say nearly the same."""
+
 HASHED_AT_ONCE = 20_000
 """Shingles of a text that are hashed at once, in 10 MB of memory; a book has a million."""
 
@@ -94,11 +97,15 @@ def buckets(found: Shingles) -> list[int]:
     return [int(key) for key in keys.view(np.int64)]
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity of two sets of words, 0 to 1: the share of all their words in both."""
-    return len(one & other) / max(len(one | other), 1)
+def near_duplicates(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two passages with these words say nearly the same: by their Jaccard similarity."""
+    # The sizes alone bound the similarity, which spares most intersections.
+    smaller, larger = sorted((len(one), len(other)))
+    if smaller < NEAR_DUPLICATE * larger:
+        return False
+    return len(one & other) / max(len(one | other), 1) >= NEAR_DUPLICATE
 
 
-def word_similarity(text: str, other: str) -> float:
-    """Jaccard similarity of the words of two texts, 0 to 1."""
-    return jaccard(frozenset(words(text)), frozenset(words(other)))
+def nearly_same(text: str, other: str) -> bool:
+    """Whether two sentences say nearly the same; see `near_duplicates`."""
+    return near_duplicates(frozenset(words(text)), frozenset(words(other)))

@@ -24,7 +24,6 @@ from assistant.models.embedding import Embedder, SentenceEmbedder
 from assistant.retrieval.retriever import Retriever
 from assistant.schema import Article, Passage
 from assistant.store.chroma_follower import ChromaFollower
-from assistant.store.full_text import LexicalIndex
 from assistant.store.store import Entry, Store
 from assistant.store.vector_index import VectorIndex
 from assistant.text.sentences import split_sentences
@@ -109,7 +108,7 @@ def build_index(articles: Sequence[Article], folder: Path, embedder: Embedder) -
     store.apply(embedder.fingerprint, put=entries)
     chroma = ChromaFollower(store.embeddings, folder / "chroma")
     vectors = VectorIndex(chroma)
-    return Retriever(store, LexicalIndex(store), vectors, lambda: embedder)
+    return Retriever(store, vectors, lambda: embedder)
 
 
 Mined = list[tuple[str, int, int]]
