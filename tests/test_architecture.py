@@ -7,7 +7,7 @@ PROGRAM = Path(__file__).parent.parent / "assistant"
 MODULES = {path.relative_to(PROGRAM): path.read_text() for path in PROGRAM.rglob("*.py")}
 
 # These may only fall: what is above them fails, and so does what is so far below that they lie.
-LONGEST_MODULE = 530
+LONGEST_MODULE = 350
 LONGEST_FUNCTION = 48
 
 

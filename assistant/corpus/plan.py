@@ -124,8 +124,7 @@ def decide(
     for file in found:
         record = records.get(file.path)
         if record is not None and (record.stamp, record.recipe) == (file.stamp, recipe):
-            known = Change("unchanged", file.path, article_id=record.id, stamp=file.stamp)
-            changes.append(known)
+            changes.append(Change("unchanged", file.path, article_id=record.id, stamp=file.stamp))
             continue
         try:
             article = corpus.read(file.path)

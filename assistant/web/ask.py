@@ -163,9 +163,7 @@ async def _stream(
         again: it is the last question as a person has corrected it, and takes that one's place.
         narrow: whether the time that the question speaks of may narrow it.
     """
-    messages = messages or []
-    if again:
-        messages = messages[:-2]
+    messages = (messages or [])[: -2 if again else None]
     said = [*messages, {"role": "user", "content": html.question(question[:2000])}]
     # One for each earlier question: some may have failed, or the chat may have been cleared.
     before = [*answers, *[None] * len(said)][: len(said) // 2]
@@ -189,13 +187,8 @@ async def _stream(
             reply = _reply(html.answer(last))
             yield [*said, reply], "", given, *_understood(last), *_buttons(busy=False)
     except Exception as error:
-        yield (
-            [*said, _reply(html.note(_problem(error)))],
-            "",
-            before,
-            *_AS_IT_IS,
-            *_buttons(busy=False),
-        )
+        reply = _reply(html.note(_problem(error)))
+        yield [*said, reply], "", before, *_AS_IT_IS, *_buttons(busy=False)
 
 
 def _problem(error: Exception) -> str:

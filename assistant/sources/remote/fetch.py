@@ -164,10 +164,8 @@ def fetch(
             if response.status not in (301, 302, 303, 307, 308):
                 raise StatusError(shown(url), response.status, _retry_after(response.headers))
             at = redirected(target, response.headers.get("location", ""))
-        except StatusError:
-            raise
         except ArticleError as error:
-            if hop == 0:
+            if hop == 0 or isinstance(error, StatusError):
                 raise
             problem = f"leads to {error.subject}, which {error.problem}"
             raise ArticleError(shown(url), problem, error.remedy) from error
