@@ -16,7 +16,7 @@ from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.files import MANY, count_articles, parse_article, read_article, read_articles
 from assistant.sources.filing import markdown_of
-from assistant.sources.metadata import FiledArticle, canonical_url, slug
+from assistant.sources.metadata import canonical_url, slug
 from assistant.store.catalogue import Catalogue, RecordKey
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def from_page(page: "Fetched", published: str | None = None) -> Incoming:
     url = _own_address(article.url, address)
     name = f"{slug(article.title) or slug(urlsplit(address).path) or 'page'}.md"
     if article.published is None and published:
-        article = replace(article, published=published)
-        if isinstance(article, FiledArticle):
-            article = replace(article, date_from="metadata")
+        article = replace(article, published=published, date_from="metadata")
     article = replace(article, id=url or name, url=url, path=name)
     if not article.title or article.title == "Page":
         article = replace(article, title=urlsplit(address).hostname or address)

@@ -26,7 +26,6 @@ from assistant.schema import (
 )
 from assistant.sources.files import parse_article
 from assistant.sources.filing import Corrected, Correction, correct_file, pasted_file
-from assistant.sources.metadata import FiledArticle
 
 EVERYTHING = Filter()
 
@@ -129,8 +128,7 @@ class Library:
         except ArticleError as error:
             problem = f"Its file cannot be read: {error.problem}; {error.remedy}."
         else:
-            if isinstance(filed, FiledArticle):
-                date_from = filed.date_from or ""
+            date_from = filed.date_from or ""
             if filed.digest != article.digest:
                 problem = "Its file has changed since it was indexed: run `assistant sync`."
         passages = tuple(self._index.store.passages_of(article.id))
