@@ -112,9 +112,6 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-# ---- models that read two texts together -------------------------------------------------------
-
-
 class Reranker(Protocol):
     """What retrieval needs of a reranker; tests and users may bring their own."""
 
