@@ -35,9 +35,9 @@ ASSISTANT = [sys.executable, "-c", MAIN]
 """The command `assistant`."""
 
 SMALL_STEPS = """
-import assistant.corpus.indexing
 import assistant.corpus.ingestion
-assistant.corpus.indexing.BATCH_PASSAGES //= 8
+import assistant.store.embeddings
+assistant.store.embeddings.Embeddings.BATCH //= 8
 assistant.corpus.ingestion.CHUNK_CHARACTERS //= 8
 """
 """Before the command: an import commits an eighth of the usual amount, that is eight times as soon."""

@@ -484,7 +484,9 @@ def test_ctrl_c_ends_the_command_in_a_good_state(folder, tmp_path):
     )
     said = ""
     while "articles" not in said:  # the bar appears with the first commit
-        said += process.stderr.read(1)
+        character = process.stderr.read(1)
+        assert character, said
+        said += character
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=120)
     assert process.returncode == 130, said + rest

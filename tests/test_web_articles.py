@@ -195,6 +195,7 @@ def test_a_correction_of_what_has_changed_meanwhile_is_refused(visit, corpus):
     (corpus / "ferry-2.md").write_text(changed)
     form = page.locator("#correct")
     form.get_by_role("button", name="Correct its facts").click()
+    expect(form.get_by_label("Title")).to_have_value("The fery")
     form.get_by_label("Title").fill("The ferry")
     page.locator("#save").click()
     expect(page.locator("#saved")).to_contain_text("has changed since you saw it", timeout=30_000)
