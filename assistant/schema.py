@@ -13,10 +13,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Article:
-    """One article, cleaned of its page's clutter.
-
-    `id` says which article (its canonical URL, else its path below the corpus folder);
-    `digest`, its content hash, says which version of it.
+    """One article, cleaned of its page's clutter. `id` says which one: its canonical URL, else its
+    path below the corpus folder. `digest`, its content hash, says which version of it.
     """
 
     id: str
@@ -123,8 +121,7 @@ class Filter:
     sources: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     articles: tuple[str, ...] = ()  # ids
-    languages: tuple[str, ...] = ()
-    """Codes, as the articles have them."""
+    languages: tuple[str, ...] = ()  # codes, as the articles have them
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -299,7 +296,7 @@ class Answer:
     within: Filter = Filter()
     """The articles asked: what the person chose, and within that the time that narrowed it."""
     period: str = ""
-    """How the question says that time; empty: it did not narrow."""
+    """How the question says that time; empty: none did."""
     newest_first: bool = False
     """The question asks for the latest: the newest article that answers comes first."""
     disagreements: tuple[Disagreement, ...] = ()
@@ -313,8 +310,11 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``assistant ask --json``."""
         found = asdict(replace(self, passages=()))
-        cited = "number article_id title source published url start end quote speaker context also"
-        found["citations"] = [{k: one[k] for k in cited.split()} for one in found["citations"]]
+        cited = "number article_id title source published url start end quote speaker context"
+        found["citations"] = [
+            {key: one[key] for key in cited.split()} | {"also": list(one["also"])}
+            for one in found["citations"]
+        ]
         found |= {name: list(found[name]) for name in ("checks", "disagreements")}
         found["within"] = found["within"] if self.within else None
         found["confidence"] = round(self.confidence, 4)

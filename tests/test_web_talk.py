@@ -90,7 +90,7 @@ def test_an_answer_is_stopped(visit, service):
     )
     visit.page.locator("#stop").click()
     expect(visit.page.locator("#chat .bot").last).to_contain_text("Stopped")
-    expect(visit.page.locator("#send")).to_be_visible()
+    expect(visit.page.locator("#send")).to_be_visible(timeout=30_000)
     assert service.was_left()
     never.set()
     service.says("There are six members. [1]")

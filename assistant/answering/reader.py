@@ -26,11 +26,10 @@ the fused score of its passage. Eight more (coverage of the question's words by 
 neighbours and its heading, its length, the type of what is asked) changed nothing on held-out
 questions: eval/LOG.md, 2026-11-25."""
 
-SENTENCE_MODEL = LogisticModel(-14.455, (0.209, 0.107, 0.183, 1.783, 13.7))
-"""Ranks sentences, and passages by their best sentence. Fitted, but for the weight of the fused
-score: by the fit it is 5.704, with an intercept of -7.019. Training questions want no more, but
-news and the bundled questions do. Raised on the data sets of eval/README.md, with an intercept that
-refuses about as many questions: eval/LOG.md, 2026-11-27."""
+SENTENCE_MODEL = LogisticModel(-7.019, (0.209, 0.107, 0.183, 1.783, 5.704))
+"""Ranks sentences, and passages by their best sentence. With more weight on the fused score the
+passages of news would be ranked better, but a passage that names the topic would beat the words of
+the person that the question names: eval/LOG.md, 2026-11-27."""
 
 ANSWER_FEATURES = tuple("best_sentence its_short_answer highest_relevance".split())
 ANSWER_MODEL = LogisticModel(0.094, (0.582, -0.090, 0.323))
