@@ -1,1 +1,1 @@
-"""Measuring the assistant: fits, benchmarks and, later, evaluation against reference answers."""
+"""Measures the assistant: answers against references, speed, growth; and trains its reader."""
