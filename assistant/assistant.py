@@ -206,7 +206,7 @@ class Assistant(Library):
         within: Filter = EVERYTHING,
         today: date | None = None,
     ) -> QueryUnderstanding:
-        """What a question means after these turns, and of which time it speaks."""
+        """What a question means after these turns, and which time it is about."""
         return self._pipeline.understand(AskRequest(question, turns, within, today))
 
     def retrieve(

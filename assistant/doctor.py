@@ -56,13 +56,13 @@ def _store(folder: Path) -> _Result:
         store = Store(folder)
         store.rebuild_lexical()
         store.close()
-        return "mended", f"{problems[0]}; built anew"
+        return "mended", f"{problems[0]}; rebuilt"
     try:
         aside = move_away(folder)
         Store(folder).close()
     except (OSError, StoreError) as error:
         return "failed", f"{problems[0]}; cannot be replaced ({error})"
-    return "mended", f"{problems[0]}; moved to {aside.name}, building anew from the corpus"
+    return "mended", f"{problems[0]}; moved to {aside.name}, rebuilding from the corpus"
 
 
 def _model(assistant: Assistant) -> _Result:
@@ -83,7 +83,7 @@ def _vectors(assistant: Assistant) -> _Result:
     if problem := assistant.model_problem():
         return "failed", problem
     if incomplete := assistant.mend_vectors():
-        return "mended", f"{incomplete} articles had none; embedded anew"
+        return "mended", f"{incomplete} articles had none; embedded again"
     return "ok", "every passage has one"
 
 
@@ -91,7 +91,7 @@ def _chroma(assistant: Assistant) -> _Result:
     problems = assistant.mend_chroma()
     if problems is None:
         return "ok", "in use by another process"
-    return ("mended", f"{problems[0]}; built anew") if problems else ("ok", "follows the store")
+    return ("mended", f"{problems[0]}; rebuilt") if problems else ("ok", "follows the store")
 
 
 _CHECKS: dict[str, Callable[[Assistant], _Result]] = {

@@ -149,7 +149,7 @@ class _Said:
 
     @cached_property
     def names(self) -> AbstractSet[str]:
-        """Words of names in its sentence and title, but for its value and whoever speaks."""
+        """Words of names in its sentence and title, without its value and the speaker."""
         speakers = [self.evidence.speaker or "", *speakers_of(self.text)]
         aside = set(words(" ".join([self.value, *speakers])))
         found = [*names_of(self.text), *names_of(self.article.title)]

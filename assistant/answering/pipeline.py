@@ -207,5 +207,5 @@ class Clock:
         self._last = now
 
     def resume(self) -> None:
-        """Leaves out the time since the last call: whoever reads the answer took it."""
+        """Leaves out the time since the last call: it was taken by the reader of the answer."""
         self._last = time.perf_counter()

@@ -41,7 +41,7 @@ _NEAR = 1
 
 
 def speakers_of(sentence: str) -> list[str]:
-    """Everyone whom a sentence names as speaking, in its words; "he said" names nobody."""
+    """Everyone whom a sentence names as speaking, in its words; nobody for "he said"."""
     found = (m["before"] or m["after"] or m["according"] for m in _SPEECH.finditer(sentence))
     return [name for name in map(_bare, filter(None, found)) if name]
 
