@@ -23,7 +23,13 @@ from hypothesis import strategies as st
 from assistant.errors import ArticleError
 from assistant.schema import Article
 from assistant.sources.decoding import clean
-from assistant.sources.files import MANY, SUFFIXES, parse_article, read_articles
+from assistant.sources.files import (
+    MANY,
+    SUFFIXES,
+    count_articles,
+    parse_article,
+    read_articles,
+)
 from assistant.sources.filing import markdown_of
 from assistant.sources.metadata import (
     FiledArticle,
@@ -968,6 +974,21 @@ def zipped(members):
         for name, content in members.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "members, count",
+    [
+        ({"a.txt": b"The seal.", "b.md": b"The otter."}, 2),
+        ({"a.jsonl": b'{"text": "one"}\n{"text": "two"}\n{"text": "three"}'}, 3),
+        ({"a.csv": b"title,text\nA,one\nB,two\n", "c.txt": b"The whale."}, 3),
+        ({"broken.csv": b""}, 1),
+    ],
+    ids="texts jsonl csv-and-text empty".split(),
+)
+def test_the_articles_of_an_archive_are_counted_with_those_of_its_lists(tmp_path, members, count):
+    (tmp_path / "a.zip").write_bytes(zipped(members))
+    assert count_articles(tmp_path / "a.zip") == count
 
 
 @pytest.mark.slow
