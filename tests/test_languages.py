@@ -347,6 +347,8 @@ def test_no_text_is_too_strange(text, code):
     st.sampled_from([20, 150]),
 )
 @example(["\u0e48"], 5000, 20)
+@example(["0\x1f0", " ", "0 0", " ", "0", " "], 30, 20)
+@example(["word\n"], 200, 150)
 @example(["ก", "\u0e48"], 2000, 20)
 @example(["中"], 5000, 150)
 def test_offsets_are_exact_in_every_script(pieces, times, max_words):

@@ -125,7 +125,8 @@ def _cut(text: str, start: int, end: int) -> int:
     piece = text[start : min(start + MAX_SENTENCE, end)]
     if not piece.isascii() and UNSPACED.search(piece) and count_words(piece) >= MAX_SENTENCE_WORDS:
         return start + _cut_unspaced(piece)
-    if end - start <= MAX_SENTENCE and text.count(" ", start, end) < MAX_SENTENCE_WORDS:
+    # Not counted by spaces: words also stand apart by line ends, or by any other white space.
+    if end - start <= MAX_SENTENCE and len(piece.split()) <= MAX_SENTENCE_WORDS:
         return end
     spaces = [match.start() for match in re.finditer(r"(?<=\S)\s", piece)]
     if len(spaces) >= MAX_SENTENCE_WORDS:
