@@ -36,6 +36,7 @@ def test_progress_shows_how_many_a_second_and_how_long_it_will_take(capsys):
     assert "100/200 passages in the vector index:  50%" in drawn
 
 
+@pytest.mark.slow
 def test_of_very_many_changes_the_first_are_listed_and_json_has_all(folder):
     for number in range(130):
         folder.write(f"{number:03}.txt", f"Whale {number} was seen.")

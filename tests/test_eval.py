@@ -384,6 +384,7 @@ def test_a_mistake_is_one_line(arguments, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_page_of_an_installed_program_names_no_command_that_is_not_there(tmp_path):
     (tmp_path / "assistant").symlink_to(Path(assistant_package.__file__).parent)
     (tmp_path / "broken.json").write_text("{")

@@ -19,6 +19,7 @@ from .fork_server import ASSISTANT, Forked
 from .test_adding import html
 from .web_server import WebServer, page
 
+pytestmark = pytest.mark.slow
 NOW = 1_900_000_000.0
 HOUR = 3600.0
 PATIENCE = 60
