@@ -27,7 +27,7 @@ from assistant.corpus.folder import Corpus
 from assistant.corpus.incoming import Limits
 from assistant.corpus.indexing import Index
 from assistant.corpus.ingestion import Ingestion
-from assistant.corpus.library import EVERYTHING, Library
+from assistant.corpus.library import Library
 from assistant.corpus.plan import Plan, ShowPlan
 from assistant.models.cross_encoder import CrossEncoder
 from assistant.models.embedding import Embedder, SentenceEmbedder
@@ -153,7 +153,7 @@ class Assistant(Library):
         turns: Sequence[Turn] = (),
         *,
         alone: bool = False,
-        within: Filter = EVERYTHING,
+        within: Filter = Filter(),
         today: date | None = None,
         narrow: bool = True,
     ) -> Answer:
@@ -177,7 +177,7 @@ class Assistant(Library):
         turns: Sequence[Turn] = (),
         *,
         alone: bool = False,
-        within: Filter = EVERYTHING,
+        within: Filter = Filter(),
         today: date | None = None,
         narrow: bool = True,
     ) -> Iterator[Answer]:
@@ -203,14 +203,14 @@ class Assistant(Library):
         question: str,
         turns: Sequence[Turn] = (),
         *,
-        within: Filter = EVERYTHING,
+        within: Filter = Filter(),
         today: date | None = None,
     ) -> QueryUnderstanding:
         """What a question means after these turns, and which time it is about."""
         return self._pipeline.understand(AskRequest(question, turns, within, today))
 
     def retrieve(
-        self, question: str, limit: int, within: Filter = EVERYTHING
+        self, question: str, limit: int, within: Filter = Filter()
     ) -> tuple[ScoredPassage, ...]:
         """The passages nearest to a question, best first, for programs that read themselves."""
         return self._retriever.search(" ".join(question.split()), limit, within)[1]

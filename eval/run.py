@@ -144,6 +144,8 @@ def _ask(
 ) -> Asked:
     turns = turns_of(assistant, question)
     today = date.fromisoformat(question.asked[:10]) if question.asked else None
+    # Before it is understood: what was read for that is not read again, which no person gains by.
+    answer = None if retrieval_only else assistant.ask(question.text, turns, today=today)
     understood = assistant.understand(question.text, turns, today=today)
     retrieved = assistant.retrieve(understood.standalone, DEPTH, understood.within)
     values = _retrieval_values(question, retrieved)
@@ -153,9 +155,8 @@ def _ask(
         for name, text in others.items():
             found = assistant.retrieve(text, DEPTH)
             values[name] = _retrieval_values(question, found)["evidence MRR"]
-    if retrieval_only:
+    if answer is None:
         return Asked(question, retrieved, None, values)
-    answer = assistant.ask(question.text, turns, today=today)
     values |= _answer_values(question, answer) | _citation_values(assistant, question, answer)
     if judge is not None and answer.answered:
         values |= judge(question, answer)

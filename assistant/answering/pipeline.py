@@ -13,7 +13,7 @@ from assistant.answering.selection import Ranked, Selection, Selector, rank
 from assistant.models.llm.base import LanguageModel
 from assistant.retrieval import followups
 from assistant.retrieval.question_types import asks_for_latest, may_disagree
-from assistant.retrieval.retriever import EVERYTHING, Found, Retriever
+from assistant.retrieval.retriever import Found, Retriever
 from assistant.retrieval.time_expressions import timespan_of
 from assistant.schema import Answer, Filter, Query, ScoredPassage, Turn
 
@@ -28,7 +28,7 @@ class AskRequest:
     question: str
     turns: Sequence[Turn] = ()
     """What was asked and answered before, oldest first; none for a question that stands alone."""
-    within: Filter = EVERYTHING
+    within: Filter = Filter()
     today: date | None = None
     """The day that "last week" refers to; None: the day it is."""
     narrow: bool = True

@@ -27,8 +27,6 @@ from assistant.schema import (
 from assistant.sources.files import parse_article
 from assistant.sources.filing import Corrected, Correction, correct_file, pasted_file
 
-EVERYTHING = Filter()
-
 
 @dataclass(frozen=True)
 class Details:
@@ -61,7 +59,7 @@ class Library:
     def articles(
         self,
         matching: str = "",
-        within: Filter = EVERYTHING,
+        within: Filter = Filter(),
         order: Order = "date",
         *,
         reverse: bool = False,
@@ -78,7 +76,7 @@ class Library:
             matching, within, order, reverse=reverse, limit=limit, offset=offset
         )
 
-    def count_articles(self, matching: str = "", within: Filter = EVERYTHING) -> int:
+    def count_articles(self, matching: str = "", within: Filter = Filter()) -> int:
         """How many articles `articles` lists without a limit."""
         return self._index.store.catalogue.count_articles(matching, within)
 

@@ -31,7 +31,6 @@ compared."""
 ALL = -1
 """As a limit of the lexical search: every passage that has a word of the question."""
 
-EVERYTHING = Filter()
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Found = tuple[Query, tuple[ScoredPassage, ...]]
@@ -79,7 +78,7 @@ class Retriever:
         self._among = store.cached(partial(_among, store), size=32)
         self._lexical_threads = ThreadPoolExecutor(8, "lexical")
 
-    def search(self, question: str, limit: int, within: Filter = EVERYTHING) -> Found:
+    def search(self, question: str, limit: int, within: Filter = Filter()) -> Found:
         """The `limit` best passages of one moment of the corpus, best first.
 
         Args:

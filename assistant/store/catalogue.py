@@ -13,7 +13,6 @@ from assistant.store.database import Database
 
 RecordKey = Literal["path", "id", "digest", "origin"]
 
-_ALL = Filter()
 _RECORD = "SELECT id, path, digest, recipe, stamp, origin, language FROM articles"
 
 
@@ -60,7 +59,7 @@ class Catalogue:
     def articles(
         self,
         matching: str = "",
-        within: Filter = _ALL,
+        within: Filter = Filter(),
         order: Order = "date",
         *,
         reverse: bool = False,
@@ -81,7 +80,7 @@ class Catalogue:
         )
         return [ArticleSummary(*row) for row in rows]
 
-    def count_articles(self, matching: str = "", within: Filter = _ALL) -> int:
+    def count_articles(self, matching: str = "", within: Filter = Filter()) -> int:
         """How many articles `articles` lists without a limit."""
         where, parameters = _listed(matching, within)
         rows = self._database.rows(f"SELECT count(*) FROM articles a WHERE {where}", parameters)
