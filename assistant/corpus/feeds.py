@@ -1,4 +1,4 @@
-"""Feeds, followed until somebody stops it.
+"""Follows feeds until it is stopped.
 
 What the web needs is imported on use: most people add files, and it takes a tenth of a second.
 """

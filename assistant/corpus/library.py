@@ -1,5 +1,5 @@
-"""The articles of a corpus as a person works with them: added, followed, listed, looked over,
-corrected, removed, exported.
+"""What a person does with the articles of a corpus: adds, follows, lists, inspects, corrects,
+removes and exports them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from assistant.sources.filing import Corrected, Correction, correct_file, pasted
 
 @dataclass(frozen=True)
 class Details:
-    """All that is known of one article, for a person who looks it over."""
+    """All that is known of one article."""
 
     article: Article
     passages: tuple[Passage, ...]
@@ -253,7 +253,7 @@ class Library:
         return feeds.follow(self._ingestion, urls, pace or Pace())
 
     def unfollow(self, url: str) -> None:
-        """Follows a feed no longer; its articles stay."""
+        """Stops following a feed; its articles stay."""
         feeds.unfollow(self._ingestion, url)
 
     def feeds(self) -> list[feeds.FeedSummary]:

@@ -1,4 +1,4 @@
-"""When what is followed is looked at again, and when no more."""
+"""How often a followed feed or folder is looked at, and when following ends."""
 
 import threading
 import time
@@ -26,28 +26,28 @@ class Pace:
     """Called about twice a second while another process is indexing."""
 
     def wait(self, seconds: float) -> None:
-        """Waits.
+        """Waits for so many seconds, or until `stop` is set.
 
         Raises:
-            Stopped: it is to end.
+            Stopped: `stop` is set.
         """
         (self.sleep or self.stop.wait)(seconds)
         self.go_on()
 
     def go_on(self, *_: object) -> None:
-        """Called wherever it may end.
+        """Returns if following goes on; called wherever it may end.
 
         Raises:
-            Stopped: it is to end.
+            Stopped: `stop` is set.
         """
         if self.stop.is_set():
             raise Stopped
 
     def wait_for_writer(self, message: str) -> None:
-        """Called while another process is indexing.
+        """Passes on how far another process is with indexing; called while it is waited for.
 
         Raises:
-            Stopped: it is to end.
+            Stopped: `stop` is set.
         """
         self.go_on()
         if self.waiting is not None:

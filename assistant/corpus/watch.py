@@ -1,4 +1,4 @@
-"""The corpus folder, followed until somebody stops it; the only adapter of watchfiles."""
+"""Follows the corpus folder until it is stopped; the adapter of watchfiles."""
 
 from collections.abc import Iterator
 from pathlib import Path
